@@ -1,0 +1,132 @@
+// CreateVolume: one name, one volume, however often and from wherever it is asked for.
+import type { Pool } from '../pools/pool.ts'
+import { encodeParameters, parseParameters, type StorageParameters } from '../schema/parameters.ts'
+import { type Capability, isSameCapability, refusal } from '../volume/capability.ts'
+import { type CapacityRange, chooseSize, GIB, MIB, SMALLEST_FILESYSTEM, satisfies } from '../volume/capacity.ts'
+import { IncompatibleExists, InvalidRequest, PoolFull } from '../volume/errors.ts'
+import { encodeVolumeId } from '../volume/ids.ts'
+import { firstRefusedOption } from '../volume/mount-options.ts'
+import type { Op } from '../volume/op.ts'
+import { isServed } from '../volume/topology.ts'
+import type { Bytes, Parameters, Segments, Volume, VolumeSpec } from '../volume/types.ts'
+import { type ControllerSite, getExporter, getPool } from './site.ts'
+
+export interface CreateVolumeRequest {
+  readonly name: string
+  readonly range: CapacityRange | undefined
+  readonly capabilities: readonly Capability[]
+  readonly parameters: Parameters
+  /** Empty: anywhere. */
+  readonly requisite: readonly Segments[]
+}
+
+/**
+ * CSI spec, CreateVolume. The id derives from the name, so a repeat finds the volume of the first call; it is answered
+ * with OK if size, capabilities, parameters and topology are compatible, else with ALREADY_EXISTS.
+ */
+export async function createVolume(site: ControllerSite, request: CreateVolumeRequest, op: Op): Promise<Volume> {
+  const asked = `create volume "${request.name}"`
+  const parameters = parseParameters(asked, request.parameters)
+  requireServable(asked, request.capabilities, parameters)
+  const pool = getPool(site, asked, parameters.pool)
+  const transport = parameters.transport ?? site.defaultTransport
+  getExporter(site, asked, transport)
+  const { limit, required } = request.range ?? { limit: 0n, required: 0n }
+  const size = chooseSize(asked, request.range, {
+    minimum: smallestFor(request.capabilities, parameters),
+    fallback: GIB,
+    granularity: pool.granularity,
+  })
+  await requireNewName(asked, site, pool, request)
+  if (!isServed(site.segments, request.requisite)) {
+    throw new PoolFull({
+      asked,
+      found: `no requisite topology contains ${JSON.stringify(site.segments)}, where pool ${pool.name} is`,
+      next: 'provision on the node of the pool, or widen allowedTopologies',
+    })
+  }
+  const spec: VolumeSpec = {
+    id: encodeVolumeId(pool.name, request.name),
+    name: request.name,
+    capabilities: request.capabilities,
+    parameters: encodeParameters(parameters),
+    transport,
+    sectorSize: pool.sectorSize,
+    segments: site.segments,
+  }
+  const volume = await pool.create(spec, size, op)
+  requireCompatible(asked, volume, spec, { limit, required })
+  return volume
+}
+
+/** The id carries the pool, so the same name in another pool, or for another place, would be a second volume. */
+async function requireNewName(
+  asked: string,
+  site: ControllerSite,
+  wanted: Pool,
+  request: CreateVolumeRequest,
+): Promise<void> {
+  for (const pool of site.pools.values()) {
+    const existing = await pool.find(encodeVolumeId(pool.name, request.name))
+    if (!existing || (pool === wanted && isServed(existing.segments, request.requisite))) continue
+    const where = pool === wanted ? `at ${JSON.stringify(existing.segments)}` : `in pool ${pool.name}`
+    throw new IncompatibleExists({
+      asked,
+      found: `it exists ${where} as ${existing.id}`,
+      next: 'choose another name or ask for the same',
+    })
+  }
+}
+
+function requireServable(asked: string, capabilities: readonly Capability[], parameters: StorageParameters): void {
+  const invalid = (found: string, next: string) => new InvalidRequest({ asked, found, next })
+  for (const capability of capabilities) {
+    const reason = refusal(capability)
+    if (reason !== undefined)
+      throw invalid(reason, 'use access mode ReadWriteOnce, ReadWriteOncePod or ReadOnlyMany, or volumeMode Block')
+    if (capability.access === 'block') continue
+    const wanted = capability.fsType ?? parameters.fsType
+    if (wanted !== undefined && parameters.fsType !== undefined && wanted !== parameters.fsType) {
+      throw invalid(
+        `the capability asks for ${wanted}, the parameters for ${parameters.fsType}`,
+        'name one filesystem type',
+      )
+    }
+    const option = firstRefusedOption(capability.mountFlags, wanted ?? 'ext4')
+    if (option !== undefined)
+      throw invalid(`mount option "${option}" is not allowed for ${wanted ?? 'ext4'}`, 'remove it from mountOptions')
+  }
+}
+
+function smallestFor(capabilities: readonly Capability[], { fsType }: StorageParameters): Bytes {
+  const sizes = capabilities.map(each =>
+    each.access === 'block' ? MIB : SMALLEST_FILESYSTEM[each.fsType ?? fsType ?? 'ext4'],
+  )
+  return sizes.reduce((largest, size) => (size > largest ? size : largest), MIB)
+}
+
+function requireCompatible(asked: string, volume: Volume, spec: VolumeSpec, range: CapacityRange): void {
+  const differs = (what: string) =>
+    new IncompatibleExists({
+      asked,
+      found: `it exists as ${volume.id} with ${what}`,
+      next: 'choose another name or ask for the same',
+    })
+  if (!satisfies(volume.size, range)) {
+    throw differs(
+      `${volume.size} bytes, which does not fit required_bytes ${range.required}, limit_bytes ${range.limit}`,
+    )
+  }
+  if (JSON.stringify(volume.parameters) !== JSON.stringify(spec.parameters)) {
+    throw differs(`parameters ${JSON.stringify(volume.parameters)}, asked ${JSON.stringify(spec.parameters)}`)
+  }
+  if (volume.transport !== spec.transport) throw differs(`transport ${volume.transport}`)
+  if (!isSameSet(volume.capabilities, spec.capabilities)) throw differs('other volume capabilities')
+  if (JSON.stringify(volume.segments) !== JSON.stringify(spec.segments))
+    throw differs(`topology ${JSON.stringify(volume.segments)}`)
+}
+
+function isSameSet(a: readonly Capability[], b: readonly Capability[]): boolean {
+  const includes = (set: readonly Capability[], one: Capability) => set.some(each => isSameCapability(each, one))
+  return a.every(each => includes(b, each)) && b.every(each => includes(a, each))
+}

@@ -1,0 +1,13 @@
+// DeleteVolume: the bytes go only when nothing can reach them any more.
+import type { Op } from '../volume/op.ts'
+import type { VolumeId } from '../volume/types.ts'
+import { type ControllerSite, findVolume, getExporter } from './site.ts'
+
+/** CSI spec, DeleteVolume. A volume that is gone is OK; one in use is FAILED_PRECONDITION and stays untouched. */
+export async function deleteVolume(site: ControllerSite, id: VolumeId, op: Op): Promise<void> {
+  const located = await findVolume(site, id)
+  if (!located) return
+  const { pool, volume } = located
+  await getExporter(site, `delete ${id}`, volume.transport).requireUnused(id, op)
+  await pool.delete(id, op)
+}

@@ -1,0 +1,48 @@
+// ListVolumes, ControllerGetVolume: what the pools hold, page by page.
+import { BadToken } from '../volume/errors.ts'
+import { parseVolumeId } from '../volume/ids.ts'
+import type { NodeId, Volume, VolumeId } from '../volume/types.ts'
+import { type ControllerSite, findVolume, getVolume, type Located } from './site.ts'
+
+export interface ListedVolume {
+  readonly volume: Volume
+  readonly publishedNodes: readonly NodeId[]
+}
+
+export interface VolumePage {
+  readonly entries: readonly ListedVolume[]
+  /** Empty on the last page. */
+  readonly nextToken: string
+}
+
+/**
+ * CSI spec, ListVolumes. The token is the last id of the page before, and ids are listed in order: entries that vanish
+ * or appear between two pages move nobody else.
+ */
+export async function listVolumes(site: ControllerSite, page: { size: number; token: string }): Promise<VolumePage> {
+  if (page.token !== '' && !parseVolumeId(page.token)) {
+    throw new BadToken({
+      asked: 'list volumes',
+      found: `starting_token "${page.token}" was not issued by this driver`,
+      next: 'start again without a token',
+    })
+  }
+  const ids = (await Promise.all([...site.pools.values()].map(pool => pool.list()))).flat().sort()
+  const rest = ids.filter(id => id > page.token)
+  const shown = page.size > 0 ? rest.slice(0, page.size) : rest
+  const located = await Promise.all(shown.map(id => findVolume(site, id)))
+  const present = located.filter(each => each !== undefined) // the others were deleted since the folder was read
+  return {
+    entries: await Promise.all(present.map(describe)),
+    nextToken: shown.length < rest.length ? (shown.at(-1) ?? '') : '',
+  }
+}
+
+/** CSI spec, ControllerGetVolume. */
+export async function describeVolume(site: ControllerSite, id: VolumeId): Promise<ListedVolume> {
+  return await describe(await getVolume(site, `get ${id}`, id))
+}
+
+async function describe({ pool, volume }: Located): Promise<ListedVolume> {
+  return { volume, publishedNodes: (await pool.claims(volume.id)).map(claim => claim.node) }
+}

@@ -1,0 +1,136 @@
+// ControllerPublishVolume and ControllerUnpublishVolume: the right of one node to use a volume.
+import { type Capability, isCompatible, isReaderOnly, refusal } from '../volume/capability.ts'
+import { AttachLimitReached, IncompatibleExists, InvalidRequest, NodeNotFound } from '../volume/errors.ts'
+import type { Op } from '../volume/op.ts'
+import type { Claim, NodeId, Route, VolumeId } from '../volume/types.ts'
+import { type ControllerSite, findVolume, getExporter, getVolume, type Located } from './site.ts'
+
+export interface PublishRequest {
+  readonly id: VolumeId
+  readonly node: NodeId
+  readonly capability: Capability
+  readonly readonly: boolean
+}
+
+/** Keys of the publish context that every transport's route carries. */
+export const BLANK_KEY = 'blank'
+export const TRANSPORT_KEY = 'transport'
+
+/**
+ * CSI spec, ControllerPublishVolume. A repeat with the same capability answers the same route; a different one is
+ * ALREADY_EXISTS; a second node for a single-node mode is FAILED_PRECONDITION and names the first.
+ */
+export async function publishVolume(site: ControllerSite, request: PublishRequest, op: Op): Promise<Route> {
+  const { id, node } = request
+  const asked = `publish ${id} to node ${node}`
+  const located = await getVolume(site, asked, id)
+  const { pool, volume } = located
+  const exporter = getExporter(site, asked, volume.transport)
+  requireUsable(asked, located, request)
+  if (!exporter.reaches(node)) await refuseNode(asked, located, request, site)
+
+  const blank = await pool.isBlank(id, op)
+  const wanted: Claim = {
+    node,
+    capability: request.capability,
+    readonly: request.readonly || isReaderOnly(request.capability.mode),
+    blank,
+  }
+  const { claim, isNew } = await pool.claim(id, wanted)
+  try {
+    requireSame(asked, claim, wanted)
+    if (isNew) await requireBelowLimit(asked, site, node)
+    const route = await exporter.export(volume, await pool.backing(id), claim, op)
+    // The attestation that the volume may be formatted is withdrawn as soon as the volume holds data.
+    return { [TRANSPORT_KEY]: volume.transport, ...route, [BLANK_KEY]: String(claim.blank && blank) }
+  } catch (error) {
+    if (isNew) await pool.release(id, node)
+    throw error
+  }
+}
+
+/** CSI spec, ControllerUnpublishVolume. No node id means every node; what is not published is OK. */
+export async function unpublishVolume(
+  site: ControllerSite,
+  id: VolumeId,
+  node: NodeId | undefined,
+  op: Op,
+): Promise<void> {
+  const located = await findVolume(site, id)
+  if (!located) return
+  const { pool, volume } = located
+  const exporter = getExporter(site, `unpublish ${id}`, volume.transport)
+  const claims = (await pool.claims(id)).filter(claim => node === undefined || claim.node === node)
+  for (const claim of claims) {
+    await exporter.unexport(id, claim.node, op)
+    await pool.release(id, claim.node)
+  }
+}
+
+function requireUsable(asked: string, { volume }: Located, { capability }: PublishRequest): void {
+  const reason = refusal(capability)
+  if (reason !== undefined) throw new InvalidRequest({ asked, found: reason, next: 'use another access mode' })
+  if (!isCompatible(volume.capabilities, capability)) {
+    throw new InvalidRequest({
+      asked,
+      found: `the volume was created for ${volume.capabilities.map(each => each.access + (each.fsType ? ` ${each.fsType}` : '')).join(', ')}`,
+      next: 'publish it as what it was created for',
+    })
+  }
+}
+
+/** A node out of reach: if another holds the volume, that is what the caller must know first. */
+async function refuseNode(
+  asked: string,
+  { pool, volume }: Located,
+  { id, node, capability, readonly }: PublishRequest,
+  site: ControllerSite,
+): Promise<never> {
+  const claims = await pool.claims(id)
+  if (claims.length > 0) {
+    await pool.claim(id, { node, capability, readonly, blank: false })
+    await pool.release(id, node)
+  }
+  throw new NodeNotFound({
+    asked,
+    found: `the volume is reachable at ${JSON.stringify(volume.segments)} only, from node ${site.nodeId}`,
+    next: 'schedule the workload on that node; check that node ids are the ones NodeGetInfo reports',
+  })
+}
+
+function requireSame(asked: string, claim: Claim, wanted: Claim): void {
+  const { capability: have } = claim
+  const { capability: want } = wanted
+  if (
+    claim.readonly === wanted.readonly &&
+    have.access === want.access &&
+    have.mode === want.mode &&
+    have.fsType === want.fsType
+  )
+    return
+  const describe = (each: Claim) =>
+    `${each.capability.access} ${each.capability.mode}${each.readonly ? ' read-only' : ''}`
+  throw new IncompatibleExists({
+    asked,
+    found: `it is published there as ${describe(claim)}, asked ${describe(wanted)}`,
+    next: 'unpublish it first',
+  })
+}
+
+/** The claim is written already: of two calls that race for the last place at least one sees both claims. */
+async function requireBelowLimit(asked: string, site: ControllerSite, node: NodeId): Promise<void> {
+  if (site.maxVolumesPerNode === 0) return
+  let held = 0
+  for (const pool of site.pools.values()) {
+    for (const id of await pool.list()) {
+      if ((await pool.claims(id)).some(claim => claim.node === node)) held += 1
+    }
+  }
+  if (held > site.maxVolumesPerNode) {
+    throw new AttachLimitReached({
+      asked,
+      found: `the node holds ${held - 1} volumes, its limit`,
+      next: 'schedule the workload elsewhere or raise maxVolumesPerNode',
+    })
+  }
+}

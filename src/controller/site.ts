@@ -1,0 +1,64 @@
+// Where controller flows work: the pools and exporters of one host, and what the operator decided about them.
+import type { Pool } from '../pools/pool.ts'
+import type { Exporter } from '../transports/transport.ts'
+import { InvalidRequest, VolumeNotFound } from '../volume/errors.ts'
+import { parseVolumeId } from '../volume/ids.ts'
+import type { NodeId, Segments, Volume, VolumeId } from '../volume/types.ts'
+
+export interface ControllerSite {
+  readonly pools: ReadonlyMap<string, Pool>
+  readonly exporters: ReadonlyMap<string, Exporter>
+  readonly defaultPool: string
+  readonly defaultTransport: string
+  /** Where the pools are reachable. */
+  readonly segments: Segments
+  readonly nodeId: NodeId
+  /** 0: no limit. */
+  readonly maxVolumesPerNode: number
+}
+
+export interface Located {
+  readonly pool: Pool
+  readonly volume: Volume
+}
+
+/** undefined also for ids that this driver never issued, or whose pool is not configured here. */
+export async function findVolume(site: ControllerSite, id: VolumeId): Promise<Located | undefined> {
+  const pool = site.pools.get(parseVolumeId(id)?.pool ?? '')
+  const volume = await pool?.find(id)
+  return pool && volume ? { pool, volume } : undefined
+}
+
+export async function getVolume(site: ControllerSite, asked: string, id: VolumeId): Promise<Located> {
+  const located = await findVolume(site, id)
+  if (located) return located
+  throw new VolumeNotFound({
+    asked,
+    found: `there is no volume ${id} in ${poolNames(site)}`,
+    next: 'check the volume id',
+  })
+}
+
+export function getPool(site: ControllerSite, asked: string, name: string | undefined): Pool {
+  const pool = site.pools.get(name ?? site.defaultPool)
+  if (pool) return pool
+  throw new InvalidRequest({
+    asked,
+    found: `there is no pool "${name}"`,
+    next: `use one of the pools: ${[...site.pools.keys()].join(', ')}`,
+  })
+}
+
+export function getExporter(site: ControllerSite, asked: string, transport: string): Exporter {
+  const exporter = site.exporters.get(transport)
+  if (exporter) return exporter
+  throw new InvalidRequest({
+    asked,
+    found: `there is no transport "${transport}"`,
+    next: `use one of the transports: ${[...site.exporters.keys()].join(', ')}`,
+  })
+}
+
+function poolNames(site: ControllerSite): string {
+  return `the pools ${[...site.pools.keys()].join(', ')}`
+}

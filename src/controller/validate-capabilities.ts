@@ -1,0 +1,32 @@
+// ValidateVolumeCapabilities: could this volume be used in these ways?
+import { parseParameters } from '../schema/parameters.ts'
+import { type Capability, isCompatible, refusal } from '../volume/capability.ts'
+import { DriverError } from '../volume/errors.ts'
+import { firstRefusedOption } from '../volume/mount-options.ts'
+import type { Parameters, VolumeId } from '../volume/types.ts'
+import { type ControllerSite, getVolume } from './site.ts'
+
+/** CSI spec, ValidateVolumeCapabilities. Answers the reason against, or undefined: an unsupported capability is no error. */
+export async function validateCapabilities(
+  site: ControllerSite,
+  id: VolumeId,
+  capabilities: readonly Capability[],
+  parameters: Parameters,
+): Promise<string | undefined> {
+  const { volume } = await getVolume(site, `validate the capabilities of ${id}`, id)
+  for (const capability of capabilities) {
+    const reason = refusal(capability)
+    if (reason !== undefined) return reason
+    if (!isCompatible(volume.capabilities, capability))
+      return `the volume was not created for access type ${capability.access}`
+    const option = firstRefusedOption(capability.mountFlags, capability.fsType ?? 'ext4')
+    if (option !== undefined) return `mount option "${option}" is not allowed`
+  }
+  try {
+    parseParameters('validate the parameters', parameters)
+  } catch (error) {
+    if (error instanceof DriverError) return error.message
+    throw error
+  }
+  return undefined
+}

@@ -1,0 +1,145 @@
+// The machine that this process runs on; the only file that starts processes, and the only one that reveals secrets.
+import { execa } from 'execa'
+import { Cancelled, CommandFailed, Unavailable } from '../volume/errors.ts'
+import type { Op } from '../volume/op.ts'
+import { Secret } from '../volume/secret.ts'
+import type { Command, Host, Output } from './host.ts'
+import { localFiles } from './local-files.ts'
+
+/** Programs come from the system's own folders, whatever the environment of the driver says. */
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** A tool that prints more than this is not one of ours. */
+const MAX_OUTPUT = 16 * 1024 * 1024
+/** After SIGTERM; a child in uninterruptible sleep survives SIGKILL too and is left behind after as long again. */
+const KILL_AFTER_MS = 2000
+
+export function localHost(): Host {
+  return { name: 'local', files: localFiles, run: runLocally }
+}
+
+async function runLocally(command: Command, op: Op): Promise<Output> {
+  const asked = describe(command)
+  if (command.onAbort === 'kill' && op.signal.aborted) throw cancelled(asked)
+  const started = performance.now()
+  const slow = setTimeout(() => {
+    op.log.warn(
+      { command: asked, afterMs: command.timeoutMs },
+      'command is slow, and runs on because it must not be stopped',
+    )
+  }, command.timeoutMs)
+  if (command.onAbort === 'kill') clearTimeout(slow)
+  try {
+    const output = await (command.onAbort === 'kill'
+      ? orAbandon(command, asked, start(command, op))
+      : start(command, op))
+    op.log.debug({ command: asked, code: output.exitCode, ms: Math.round(performance.now() - started) }, 'command')
+    return meaningOf(command, asked, output)
+  } finally {
+    clearTimeout(slow)
+  }
+}
+
+/** The part of execa's result that we read; all failures arrive as data. */
+interface Outcome {
+  readonly exitCode?: number | undefined
+  readonly signal?: string | undefined
+  readonly stdout: string
+  readonly stderr: string
+  readonly timedOut: boolean
+  readonly isCanceled: boolean
+  readonly isMaxBuffer: boolean
+  readonly code?: string | undefined
+}
+
+async function start(command: Command, op: Op): Promise<Outcome> {
+  const killable = command.onAbort === 'kill'
+  const args = command.args.map(arg => (arg instanceof Secret ? arg.reveal() : arg))
+  const input = command.stdin instanceof Secret ? command.stdin.reveal() : command.stdin
+  const result = await execa(command.file, args, {
+    reject: false,
+    env: { PATH, LC_ALL: 'C', LANG: 'C' },
+    extendEnv: false,
+    encoding: command.encoding ?? 'utf8',
+    stripFinalNewline: false,
+    maxBuffer: MAX_OUTPUT,
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+    ...(killable
+      ? { timeout: command.timeoutMs, cancelSignal: op.signal, forceKillAfterDelay: KILL_AFTER_MS }
+      : // A session of its own: neither Ctrl-C on our terminal nor our own end reaches it.
+        { cleanup: false, detached: true }),
+  })
+  return result as Outcome
+}
+
+/** A child in uninterruptible sleep cannot be killed: its caller gets an answer all the same. */
+async function orAbandon(command: Command, asked: string, running: Promise<Outcome>): Promise<Outcome> {
+  let timer: NodeJS.Timeout | undefined
+  const stuck = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new Unavailable({
+            asked,
+            found: 'the process does not even end when killed',
+            next: 'check the device below it; it is probably gone',
+          }),
+        ),
+      command.timeoutMs + 2 * KILL_AFTER_MS,
+    )
+  })
+  try {
+    return await Promise.race([running, stuck])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function meaningOf(command: Command, asked: string, outcome: Outcome): Output {
+  const { exitCode, stdout, stderr } = outcome
+  if (outcome.isCanceled) throw cancelled(asked)
+  if (outcome.timedOut) {
+    throw new Unavailable({
+      asked,
+      found: `no answer within ${command.timeoutMs} ms`,
+      next: 'check the device and try again',
+    })
+  }
+  if (outcome.code === 'ENOENT' && exitCode === undefined) {
+    throw new Unavailable({
+      asked,
+      found: `${command.file} is not installed`,
+      next: 'install it on this host or image',
+    })
+  }
+  if (exitCode === undefined || outcome.isMaxBuffer) {
+    throw new CommandFailed({
+      asked,
+      found: `ended by ${outcome.signal ?? outcome.code ?? 'an unknown cause'}`,
+      next: 'see the log',
+      code: undefined,
+    })
+  }
+  if (!(command.okCodes ?? [0]).includes(exitCode)) {
+    throw new CommandFailed({
+      asked,
+      found: `exit code ${exitCode}: ${excerpt(stderr || stdout)}`,
+      next: 'see the log',
+      code: exitCode,
+    })
+  }
+  return { code: exitCode, stdout, stderr }
+}
+
+function cancelled(asked: string): Cancelled {
+  return new Cancelled({ asked, found: 'the caller went away', next: 'call again' })
+}
+
+/** The command as it may appear in logs and errors: secrets as ***. */
+function describe(command: Command): string {
+  return [command.file, ...command.args.map(arg => String(arg))].join(' ')
+}
+
+function excerpt(text: string): string {
+  const line = text.trim().replace(/\s+/g, ' ')
+  return line.length > 400 ? `${line.slice(0, 400)}...` : line || 'no output'
+}

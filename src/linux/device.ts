@@ -1,0 +1,121 @@
+// Block devices as the kernel shows them in /sys, and reads that go past the page cache.
+import type { Host } from '../host/host.ts'
+import { CommandFailed, Unavailable, WrongDevice } from '../volume/errors.ts'
+import type { Op } from '../volume/op.ts'
+import type { Bytes } from '../volume/types.ts'
+import { NotYet, waitFor } from './wait.ts'
+
+export interface Device {
+  /** /dev/loop0 */
+  readonly path: string
+  /** loop0: its name under /sys/block. */
+  readonly kname: string
+  /** 7:0, as in mountinfo. */
+  readonly number: string
+  readonly size: Bytes
+  readonly sectorSize: number
+  readonly readonly: boolean
+}
+
+/** What request data may never reach: only names that a kernel gives to disks we serve. */
+const KNAME = /^(?:loop\d+|sd[a-z]+|dm-\d+)$/
+const DIRECT_READ_MS = 10_000
+
+/** undefined when the kernel has no such device. */
+export async function findDevice(host: Host, kname: string): Promise<Device | undefined> {
+  if (!KNAME.test(kname)) return undefined
+  const at = `/sys/block/${kname}`
+  const [number, sectors, readonly, sectorSize] = await Promise.all(
+    [`${at}/dev`, `${at}/size`, `${at}/ro`, `${at}/queue/logical_block_size`].map(path => host.files.read(path)),
+  )
+  if (number === undefined || sectors === undefined) return undefined
+  return {
+    path: `/dev/${kname}`,
+    kname,
+    number: number.trim(),
+    size: BigInt(sectors.trim()) * 512n, // /sys/block/*/size counts 512-byte units always: Documentation/ABI/stable/sysfs-block
+    sectorSize: Number(sectorSize?.trim() ?? 512),
+    readonly: readonly?.trim() === '1',
+  }
+}
+
+/** The device with this MAJOR:MINOR, if it is one of the kinds we serve. */
+export async function findDeviceByNumber(host: Host, number: string): Promise<Device | undefined> {
+  const event = await host.files.read(`/sys/dev/block/${number}/uevent`)
+  const kname = /^DEVNAME=(.+)$/m.exec(event ?? '')?.[1]
+  return kname === undefined ? undefined : await findDevice(host, kname)
+}
+
+/** Waits until the device is there, has at least the size that was promised, and answers a read. */
+export async function waitForDevice(host: Host, kname: string, atLeast: Bytes, op: Op): Promise<Device> {
+  const device = await waitFor(
+    { asked: `wait for /dev/${kname}`, timeoutMs: 15_000 },
+    async () => {
+      const found = await findDevice(host, kname)
+      if (!found) throw new NotYet('it does not exist')
+      if (found.size === 0n) throw new NotYet('it has no size') // an unbound loop; blkid would call it blank
+      return found
+    },
+    op,
+  )
+  if (device.size < atLeast) {
+    throw new WrongDevice({
+      asked: `use ${device.path}`,
+      found: `it has ${device.size} bytes, the volume has ${atLeast}`,
+      next: 'nothing was written; check what the device is backed by',
+    })
+  }
+  await readDirect(host, device, 0n, 4096, op)
+  return device
+}
+
+/** Bytes from the device itself, not from a cache, one character a byte. Throws Unavailable when they cannot be read. */
+export async function readDirect(host: Host, device: Device, offset: Bytes, length: number, op: Op): Promise<string> {
+  const asked = `read ${length} bytes of ${device.path} at ${offset}`
+  const complain = (found: string, cause?: unknown) =>
+    new Unavailable(
+      { asked, found, next: 'the device is there but does not answer; check what it is backed by' },
+      { cause },
+    )
+  try {
+    const { stdout } = await host.run(
+      {
+        file: 'dd',
+        args: [
+          `if=${device.path}`,
+          `bs=${length}`,
+          'count=1',
+          `skip=${offset}`,
+          'iflag=direct,skip_bytes,fullblock',
+          'status=none',
+        ],
+        timeoutMs: DIRECT_READ_MS,
+        onAbort: 'kill',
+        encoding: 'latin1',
+      },
+      op,
+    )
+    if (stdout.length !== length) throw complain(`only ${stdout.length} bytes came`)
+    return stdout
+  } catch (error) {
+    if (error instanceof CommandFailed) throw complain(error.message, error)
+    throw error
+  }
+}
+
+/** Numbers of devices that are stacked on this one and keep it busy (device-mapper, MD). */
+export async function holdersOf(host: Host, device: Device): Promise<string[]> {
+  return (await host.files.list(`/sys/block/${device.kname}/holders`)) ?? []
+}
+
+/** Filesystems that the kernel keeps alive on the device, also for mounts in other namespaces, which mountinfo hides. */
+export async function liveFilesystems(host: Host, device: Device): Promise<string[]> {
+  const candidates = ['ext4', 'xfs'].map(fs => `/sys/fs/${fs}/${device.kname}`)
+  const present = await Promise.all(candidates.map(path => host.files.list(path)))
+  return candidates.filter((_, n) => present[n] !== undefined)
+}
+
+/** Makes buffered readers see what is on the device. */
+export async function flushBuffers(host: Host, device: Device, op: Op): Promise<void> {
+  await host.run({ file: 'blockdev', args: ['--flushbufs', device.path], timeoutMs: 60_000, onAbort: 'finish' }, op)
+}

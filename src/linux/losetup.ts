@@ -1,0 +1,207 @@
+// Loop devices: attach a file or a device, prove what a loop device is backed by, detach it for certain.
+import type { Host } from '../host/host.ts'
+import { CommandFailed, EffectMissing, Unavailable, VolumeInUse, WrongDevice } from '../volume/errors.ts'
+import type { Op } from '../volume/op.ts'
+import { type Device, findDevice, holdersOf, liveFilesystems } from './device.ts'
+import { isMountOf, listMounts } from './mount.ts'
+import { NotYet, waitFor } from './wait.ts'
+
+export interface Loop {
+  readonly kname: string
+  /** As the kernel prints it: the present path of the file, with ` (deleted)` behind it once unlinked. */
+  readonly backingFile: string
+  readonly directIo: boolean
+}
+
+export interface AttachRequest {
+  /** A file, or a block device for a read-only view of it. */
+  readonly path: string
+  readonly readonly: boolean
+  readonly sectorSize: number
+}
+
+const LOSETUP_MS = 30_000
+/** What the kernel appends to the path of an unlinked backing file (d_path, Documentation/filesystems/path-lookup). */
+const DELETED = ' (deleted)'
+
+/** All bound loop devices. */
+export async function listLoops(host: Host): Promise<Loop[]> {
+  const names = (await host.files.list('/sys/block'))?.filter(name => /^loop\d+$/.test(name)) ?? []
+  const loops = await Promise.all(names.map(kname => findLoop(host, kname)))
+  return loops.filter(loop => loop !== undefined)
+}
+
+/** undefined when the device is not bound. */
+export async function findLoop(host: Host, kname: string): Promise<Loop | undefined> {
+  const at = `/sys/block/${kname}/loop`
+  const [backingFile, dio] = await Promise.all([`${at}/backing_file`, `${at}/dio`].map(path => host.files.read(path)))
+  const path = backingFile?.replace(/\n$/, '')
+  return path === undefined || path === '' ? undefined : { kname, backingFile: path, directIo: dio?.trim() === '1' }
+}
+
+/** Loop devices that show this path as their backing file, linked or not. */
+export async function loopsBackedBy(host: Host, path: string): Promise<Loop[]> {
+  return (await listLoops(host)).filter(loop => loop.backingFile === path || loop.backingFile === path + DELETED)
+}
+
+/**
+ * Binds a loop device to the path and answers it; a second call answers the same device. flock(1) on the path makes
+ * look-and-bind one step across processes: --nooverlap alone let 20 parallel calls make two devices for one file.
+ */
+export async function attachLoop(host: Host, { path, readonly, sectorSize }: AttachRequest, op: Op): Promise<Device> {
+  const asked = `attach ${path}`
+  const run = (...directIo: string[]) =>
+    host.run(
+      {
+        file: 'flock',
+        args: [
+          '--exclusive',
+          '--wait',
+          '20',
+          path,
+          'losetup',
+          '--find',
+          '--show',
+          '--nooverlap',
+          ...directIo,
+          '--sector-size',
+          String(sectorSize),
+          ...(readonly ? ['--read-only'] : []),
+          '--',
+          path,
+        ],
+        timeoutMs: LOSETUP_MS,
+        onAbort: 'finish',
+      },
+      op,
+    )
+  const { stdout } = await orWithout(run, op)
+  const kname = /^\/dev\/(loop\d+)\s*$/.exec(stdout)?.[1]
+  const device = kname === undefined ? undefined : await findDevice(host, kname)
+  if (!device) throw new EffectMissing({ asked, found: `losetup printed "${stdout.trim()}"`, next: 'see the log' })
+  return device
+}
+
+/** Direct I/O keeps a volume's data out of the page cache of the pool's filesystem; some filesystems cannot do it. */
+async function orWithout<T>(run: (...directIo: string[]) => Promise<T>, op: Op): Promise<T> {
+  try {
+    return await run('--direct-io=on')
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error
+    op.log.debug({ cause: error.message }, 'no direct I/O, attaching without')
+    return await run()
+  }
+}
+
+/** Makes a loop device see that its file has grown. */
+export async function refreshLoopSize(host: Host, device: Device, op: Op): Promise<Device> {
+  await host.run(
+    { file: 'losetup', args: ['--set-capacity', device.path], timeoutMs: LOSETUP_MS, onAbort: 'finish' },
+    op,
+  )
+  const refreshed = await findDevice(host, device.kname)
+  if (!refreshed)
+    throw new EffectMissing({
+      asked: `refresh the size of ${device.path}`,
+      found: 'the device is gone',
+      next: 'call again',
+    })
+  return refreshed
+}
+
+/**
+ * Proves that the device is backed by this very file: same path, same inode on the same filesystem, not unlinked,
+ * from offset 0 without a size limit. Paths alone lie: after an unlink a new file may bear the name.
+ */
+export async function verifyLoop(host: Host, device: Device, path: string, op: Op): Promise<void> {
+  const wrong = (found: string) =>
+    new WrongDevice({
+      asked: `use ${device.path} as ${path}`,
+      found,
+      next: 'nothing was written; detach the device by hand if nothing uses it',
+    })
+  const loop = await findLoop(host, device.kname)
+  if (loop?.backingFile !== path) throw wrong(`it is backed by ${loop?.backingFile ?? 'nothing'}`)
+  const file = await host.files.facts(path)
+  if (!file) throw wrong('that file does not exist')
+  const status = await readStatus(host, device, op)
+  const { inode, onDevice, offset, sizeLimit } = status
+  if (inode !== file.inode || !isSameFilesystem(onDevice, file.device)) {
+    throw wrong(`it is backed by inode ${inode} on ${onDevice}, the file is inode ${file.inode} on ${file.device}`)
+  }
+  if (offset !== 0n || sizeLimit !== 0n) throw wrong(`it begins at ${offset} and is limited to ${sizeLimit} bytes`)
+  if (file.kind === 'file' && device.size > file.size)
+    throw wrong(`it has ${device.size} bytes, the file only ${file.size}`)
+}
+
+async function readStatus(host: Host, device: Device, op: Op) {
+  const { stdout } = await host.run(
+    {
+      file: 'losetup',
+      args: ['--json', '--output', 'BACK-INO,BACK-MAJ:MIN,OFFSET,SIZELIMIT', device.path],
+      timeoutMs: LOSETUP_MS,
+      onAbort: 'kill',
+    },
+    op,
+  )
+  // Numbers in some versions of util-linux, padded strings in others.
+  const [row] =
+    stdout.trim() === '' ? [] : (JSON.parse(stdout) as { loopdevices: Record<string, string | number>[] }).loopdevices
+  const column = (name: string) => String(row?.[name] ?? '').trim()
+  if (!/^\d+$/.test(column('back-ino'))) {
+    throw new Unavailable({
+      asked: `read the status of ${device.path}`,
+      found: `losetup printed "${stdout.trim()}"`,
+      next: 'call again',
+    })
+  }
+  return {
+    inode: BigInt(column('back-ino')),
+    onDevice: column('back-maj:min'),
+    offset: BigInt(column('offset')),
+    sizeLimit: BigInt(column('sizelimit')),
+  }
+}
+
+/** Filesystems without a device of their own (btrfs, overlay, tmpfs) report another number to stat(2) than to loop. */
+function isSameFilesystem(a: string, b: string): boolean {
+  return a === b || a.startsWith('0:') || b.startsWith('0:')
+}
+
+/** What keeps a loop device busy, in words; empty when it may be detached. */
+export async function usersOf(host: Host, device: Device): Promise<string[]> {
+  const [mounts, filesystems, holders, loops] = await Promise.all([
+    listMounts(host),
+    liveFilesystems(host, device),
+    holdersOf(host, device),
+    loopsBackedBy(host, device.path),
+  ])
+  return [
+    ...mounts.filter(mount => isMountOf(mount, device)).map(mount => `mounted at ${mount.path}`),
+    ...(filesystems.length > 0 ? ['its filesystem is alive, perhaps mounted in another namespace'] : []),
+    ...holders.map(holder => `held by ${holder}`),
+    ...loops.map(loop => `${loop.kname} is backed by it`),
+  ]
+}
+
+/** Detaches for certain: exit code 0 of `losetup --detach` may only mean "as soon as the last user is gone". */
+export async function detachLoop(host: Host, device: Device, op: Op): Promise<void> {
+  const asked = `detach ${device.path}`
+  const before = await findLoop(host, device.kname)
+  if (!before) return
+  const users = await usersOf(host, device)
+  if (users.length > 0)
+    throw new VolumeInUse({ asked, found: users.join('; '), next: 'unpublish and unstage the volume first' })
+  await host.run(
+    { file: 'losetup', args: ['--detach', device.path], okCodes: [0, 1], timeoutMs: LOSETUP_MS, onAbort: 'finish' },
+    op,
+  )
+  await waitFor(
+    { asked, timeoutMs: 10_000 },
+    async () => {
+      const now = await findLoop(host, device.kname)
+      if (now && now.backingFile === before.backingFile) throw new NotYet('something still has it open')
+    },
+    op,
+  )
+}

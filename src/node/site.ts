@@ -1,0 +1,98 @@
+// Where node flows work: this host, its connectors, and which device belongs to which volume.
+import type { Host } from '../host/host.ts'
+import { type Device, findDevice, findDeviceByNumber } from '../linux/device.ts'
+import { loopsBackedBy } from '../linux/losetup.ts'
+import { isMountOf, listMounts, type Mount } from '../linux/mount.ts'
+import type { Connector } from '../transports/transport.ts'
+import { InvalidRequest, VolumeInUse } from '../volume/errors.ts'
+import type { Op } from '../volume/op.ts'
+import type { NodeId, Segments, VolumeId } from '../volume/types.ts'
+import type { RecordStore } from './record.ts'
+
+export interface NodeSite {
+  readonly host: Host
+  readonly connectors: ReadonlyMap<string, Connector>
+  readonly records: RecordStore
+  readonly nodeId: NodeId
+  readonly segments: Segments
+  /** 0: the orchestrator decides. */
+  readonly maxVolumesPerNode: number
+}
+
+export interface Connected {
+  readonly connector: Connector
+  readonly device: Device
+}
+
+/** The volume's device on this node, found in the kernel, whoever connected it. */
+export async function findConnected(site: NodeSite, id: VolumeId, op: Op): Promise<Connected | undefined> {
+  for (const connector of site.connectors.values()) {
+    const device = await connector.find(id, op)
+    if (device) return { connector, device }
+  }
+  return undefined
+}
+
+/** The device and the read-only views of it: loop devices whose backing is the device itself. */
+export async function devicesAndViews(host: Host, device: Device): Promise<Device[]> {
+  const views = await Promise.all((await loopsBackedBy(host, device.path)).map(loop => findDevice(host, loop.kname)))
+  return [device, ...views.filter(view => view !== undefined)]
+}
+
+/** All mounts of the volume on this node: its filesystem, its bound device nodes, and those of its read-only views. */
+export async function mountsOf(host: Host, device: Device): Promise<Mount[]> {
+  const devices = await devicesAndViews(host, device)
+  return (await listMounts(host)).filter(mount => devices.some(each => isMountOf(mount, each)))
+}
+
+/** Throws VolumeInUse unless all that is mounted at the path belongs to the volume: nothing else may be touched. */
+export async function requireOwnMounts(
+  site: NodeSite,
+  asked: string,
+  id: VolumeId,
+  mounts: readonly Mount[],
+): Promise<void> {
+  for (const mount of mounts) {
+    const owner = await ownerOf(site, mount)
+    if (owner !== id) {
+      throw new VolumeInUse({
+        asked,
+        found: `${owner ?? `${mount.source} (${mount.fsType})`} is mounted at ${mount.path}`,
+        next: 'unmount it by hand, or use another path',
+      })
+    }
+  }
+}
+
+async function ownerOf(site: NodeSite, mount: Mount): Promise<VolumeId | undefined> {
+  const node = mount.fsType === 'devtmpfs' ? await findDevice(site.host, mount.root.slice(1)) : undefined
+  const device = node ?? (await findDeviceByNumber(site.host, mount.number))
+  return device && (await identify(site, device))
+}
+
+async function identify(site: NodeSite, device: Device): Promise<VolumeId | undefined> {
+  for (const connector of site.connectors.values()) {
+    const id = await connector.identify(device)
+    if (id !== undefined) return id
+  }
+  const below = await viewedDevice(site.host, device)
+  return below && (await identify(site, below))
+}
+
+/** The device that a read-only view shows. */
+export async function viewedDevice(host: Host, view: Device): Promise<Device | undefined> {
+  const backing = (await host.files.read(`/sys/block/${view.kname}/loop/backing_file`))?.trim()
+  return backing?.startsWith('/dev/') ? await findDevice(host, backing.slice('/dev/'.length)) : undefined
+}
+
+/** Absolute, normal and printable: everything else could point somewhere else than it seems to. */
+export function requirePath(asked: string, field: string, path: string): void {
+  const normal = path.startsWith('/') && path !== '/' && !path.endsWith('/') && !/\/\.{0,2}(\/|$)/.test(path)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  if (normal && Buffer.byteLength(path) <= 4096 && !/[\x00-\x1f\x7f]/.test(path)) return
+  throw new InvalidRequest({
+    asked,
+    found: `${field} ${JSON.stringify(path)} is not an absolute, normalised path`,
+    next: 'pass an absolute path without . and .. elements',
+  })
+}

@@ -1,0 +1,49 @@
+// The documents that the file pool keeps beside the bytes; each is written once and never changed.
+import { isDeepStrictEqual } from 'node:util'
+import { Unavailable } from '../volume/errors.ts'
+import type { Claim, VolumeSpec } from '../volume/types.ts'
+
+/** Raised when a reader of the old version would misread the new one; unknown versions are refused, not guessed. */
+const VERSION = 1
+
+export function encodeSpec(spec: VolumeSpec): string {
+  return encode('volume', spec)
+}
+
+export function parseSpec(text: string, path: string): VolumeSpec {
+  return parse('volume', text, path) as VolumeSpec
+}
+
+export function encodeClaim(claim: Claim): string {
+  return encode('claim', claim)
+}
+
+export function parseClaim(text: string, path: string): Claim {
+  return parse('claim', text, path) as Claim
+}
+
+export function isSameSpec(a: VolumeSpec, b: VolumeSpec): boolean {
+  return isDeepStrictEqual(a, b)
+}
+
+function encode(kind: string, content: object): string {
+  return `${JSON.stringify({ kind, version: VERSION, content }, undefined, 2)}\n`
+}
+
+function parse(kind: string, text: string, path: string): unknown {
+  const complain = (found: string, cause?: unknown) =>
+    new Unavailable(
+      { asked: `read ${path}`, found, next: 'restore the file, or use the version of the driver that wrote it' },
+      { cause },
+    )
+  let document: { kind?: unknown; version?: unknown; content?: unknown }
+  try {
+    document = JSON.parse(text) as typeof document
+  } catch (error) {
+    throw complain('it is not JSON', error)
+  }
+  if (document.kind !== kind || document.version !== VERSION) {
+    throw complain(`it is ${String(document.kind)} version ${String(document.version)}, not ${kind} version ${VERSION}`)
+  }
+  return document.content
+}

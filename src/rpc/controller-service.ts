@@ -1,0 +1,150 @@
+// Controller: one entry an RPC; translates in, calls the flow, translates out. No decisions.
+import { createVolume } from '../controller/create-volume.ts'
+import { deleteVolume } from '../controller/delete-volume.ts'
+import { expandVolume } from '../controller/expand-volume.ts'
+import { getCapacity } from '../controller/get-capacity.ts'
+import { describeVolume, type ListedVolume, listVolumes } from '../controller/list-volumes.ts'
+import { publishVolume, unpublishVolume } from '../controller/publish-volume.ts'
+import type { ControllerSite } from '../controller/site.ts'
+import { validateCapabilities } from '../controller/validate-capabilities.ts'
+import { InvalidRequest } from '../volume/errors.ts'
+import type { Methods } from './call.ts'
+import type { ControllerHandlers } from './generated/csi/v1/Controller.ts'
+import type { _csi_v1_ControllerServiceCapability_RPC_Type__Output as Rpc } from './generated/csi/v1/ControllerServiceCapability.ts'
+import {
+  encodeVolume,
+  parseCapabilities,
+  parseCapability,
+  parseMap,
+  parseName,
+  parseRange,
+  parseRequisite,
+  parseSegments,
+} from './translate.ts'
+
+/** RPCs of capabilities that are not offered: grpc-js answers UNIMPLEMENTED. */
+type NotOffered = 'ControllerModifyVolume' | 'CreateSnapshot' | 'DeleteSnapshot' | 'ListSnapshots' | 'GetSnapshot'
+
+const CAPABILITIES: readonly Rpc[] = [
+  'CREATE_DELETE_VOLUME',
+  'PUBLISH_UNPUBLISH_VOLUME',
+  'LIST_VOLUMES',
+  'LIST_VOLUMES_PUBLISHED_NODES',
+  'GET_CAPACITY',
+  'GET_VOLUME',
+  'EXPAND_VOLUME',
+  'PUBLISH_READONLY',
+  'SINGLE_NODE_MULTI_WRITER',
+]
+
+export function controllerService(site: ControllerSite): Omit<Methods<ControllerHandlers>, NotOffered> {
+  return {
+    ControllerGetCapabilities: async () => ({ capabilities: CAPABILITIES.map(type => ({ rpc: { type } })) }),
+
+    async CreateVolume(request, op) {
+      const asked = 'create a volume'
+      if (request.volume_content_source) throw notOffered(asked, 'volume_content_source')
+      if (Object.keys(request.mutable_parameters).length > 0) throw notOffered(asked, 'mutable_parameters')
+      const volume = await createVolume(
+        site,
+        {
+          name: parseName(asked, request.name),
+          range: parseRange(asked, request.capacity_range),
+          capabilities: parseCapabilities(asked, request.volume_capabilities),
+          parameters: parseMap(asked, 'parameters', request.parameters),
+          requisite: parseRequisite(request.accessibility_requirements),
+        },
+        op,
+      )
+      return { volume: encodeVolume(volume) }
+    },
+
+    async DeleteVolume(request, op) {
+      await deleteVolume(site, request.volume_id, op)
+      return {}
+    },
+
+    async ControllerPublishVolume(request, op) {
+      const route = await publishVolume(
+        site,
+        {
+          id: request.volume_id,
+          node: request.node_id,
+          capability: parseCapability('publish a volume', request.volume_capability),
+          readonly: request.readonly,
+        },
+        op,
+      )
+      return { publish_context: route }
+    },
+
+    async ControllerUnpublishVolume(request, op) {
+      await unpublishVolume(site, request.volume_id, request.node_id === '' ? undefined : request.node_id, op)
+      return {}
+    },
+
+    async ValidateVolumeCapabilities(request) {
+      const asked = 'validate volume capabilities'
+      const reason = await validateCapabilities(
+        site,
+        request.volume_id,
+        parseCapabilities(asked, request.volume_capabilities),
+        parseMap(asked, 'parameters', request.parameters),
+      )
+      if (reason !== undefined) return { message: reason }
+      const { volume_capabilities, volume_context, parameters } = request
+      return { confirmed: { volume_capabilities, volume_context, parameters } }
+    },
+
+    async ListVolumes(request) {
+      if (request.max_entries < 0)
+        throw new InvalidRequest({
+          asked: 'list volumes',
+          found: `max_entries ${request.max_entries}`,
+          next: 'use 0 for all',
+        })
+      const page = await listVolumes(site, { size: request.max_entries, token: request.starting_token })
+      return { entries: page.entries.map(encodeEntry), next_token: page.nextToken }
+    },
+
+    async ControllerGetVolume(request) {
+      return encodeEntry(await describeVolume(site, request.volume_id))
+    },
+
+    async GetCapacity(request) {
+      const asked = 'get the capacity'
+      const { available, maximum, minimum } = await getCapacity(site, {
+        capabilities: parseCapabilities(asked, request.volume_capabilities),
+        parameters: parseMap(asked, 'parameters', request.parameters),
+        topology: request.accessible_topology ? parseSegments(request.accessible_topology) : undefined,
+      })
+      return {
+        available_capacity: String(available),
+        maximum_volume_size: { value: String(maximum) },
+        minimum_volume_size: { value: String(minimum) },
+      }
+    },
+
+    async ControllerExpandVolume(request, op) {
+      const asked = `expand ${request.volume_id}`
+      const range = parseRange(asked, request.capacity_range)
+      if (!range) throw new InvalidRequest({ asked, found: 'no capacity_range', next: 'set required_bytes' })
+      if (request.volume_capability) parseCapability(asked, request.volume_capability)
+      const size = await expandVolume(site, request.volume_id, range, op)
+      // Block volumes too: their device learns its new size on the node.
+      return { capacity_bytes: String(size), node_expansion_required: true }
+    },
+  }
+}
+
+function encodeEntry({ volume, publishedNodes }: ListedVolume) {
+  return { volume: encodeVolume(volume), status: { published_node_ids: [...publishedNodes] } }
+}
+
+function notOffered(asked: string, field: string): InvalidRequest {
+  return new InvalidRequest({
+    asked,
+    found: `${field} is set`,
+    next: 'this driver does not advertise the capability for it; leave it out',
+  })
+}

@@ -1,0 +1,49 @@
+// Original file: proto/csi.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface GetMetadataDeltaRequest {
+  /**
+   * REQUIRED: the older snapshot
+   */
+  'base_snapshot_id'?: (string);
+  /**
+   * REQUIRED: the newer snapshot of the same volume
+   */
+  'target_snapshot_id'?: (string);
+  /**
+   * REQUIRED: skip everything before this byte; 0 starts from the top
+   */
+  'starting_offset'?: (number | string | Long);
+  /**
+   * most ranges per message; 0 leaves it to us
+   */
+  'max_results'?: (number);
+  /**
+   * credentials for reading
+   */
+  'secrets'?: ({[key: string]: string});
+}
+
+export interface GetMetadataDeltaRequest__Output {
+  /**
+   * REQUIRED: the older snapshot
+   */
+  'base_snapshot_id': (string);
+  /**
+   * REQUIRED: the newer snapshot of the same volume
+   */
+  'target_snapshot_id': (string);
+  /**
+   * REQUIRED: skip everything before this byte; 0 starts from the top
+   */
+  'starting_offset': (string);
+  /**
+   * most ranges per message; 0 leaves it to us
+   */
+  'max_results': (number);
+  /**
+   * credentials for reading
+   */
+  'secrets': ({[key: string]: string});
+}

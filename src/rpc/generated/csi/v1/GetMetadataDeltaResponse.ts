@@ -1,0 +1,35 @@
+// Original file: proto/csi.proto
+
+import type { BlockMetadataType as _csi_v1_BlockMetadataType, BlockMetadataType__Output as _csi_v1_BlockMetadataType__Output } from '../../csi/v1/BlockMetadataType.ts';
+import type { BlockMetadata as _csi_v1_BlockMetadata, BlockMetadata__Output as _csi_v1_BlockMetadata__Output } from '../../csi/v1/BlockMetadata.ts';
+import type { Long } from '@grpc/proto-loader';
+
+export interface GetMetadataDeltaResponse {
+  /**
+   * REQUIRED: fixed or variable ranges
+   */
+  'block_metadata_type'?: (_csi_v1_BlockMetadataType);
+  /**
+   * REQUIRED: size of the volume at the target snapshot
+   */
+  'volume_capacity_bytes'?: (number | string | Long);
+  /**
+   * ranges that changed, ascending, not overlapping
+   */
+  'block_metadata'?: (_csi_v1_BlockMetadata)[];
+}
+
+export interface GetMetadataDeltaResponse__Output {
+  /**
+   * REQUIRED: fixed or variable ranges
+   */
+  'block_metadata_type': (_csi_v1_BlockMetadataType__Output);
+  /**
+   * REQUIRED: size of the volume at the target snapshot
+   */
+  'volume_capacity_bytes': (string);
+  /**
+   * ranges that changed, ascending, not overlapping
+   */
+  'block_metadata': (_csi_v1_BlockMetadata__Output)[];
+}

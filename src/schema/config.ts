@@ -1,0 +1,102 @@
+// The driver's configuration file: shape, defaults, and every problem named at once.
+import type { JSONSchemaType } from 'ajv'
+import { isPoolName } from '../volume/ids.ts'
+import { isTopologyValue } from '../volume/topology.ts'
+import { compile, type Validation } from './validate.ts'
+
+export interface Config {
+  /** CSI plugin name: domain notation, at most 63 characters. */
+  driverName: string
+  endpoint: string
+  /** Octal permission bits of the socket. */
+  socketMode: string
+  allowTcp: boolean
+  nodeId: string
+  zone?: string
+  region?: string
+  /** Folder for what the node notes about staged volumes. */
+  stateDir: string
+  /** 0: no limit. */
+  maxVolumesPerNode: number
+  /** How many calls may work at the same time. */
+  maxConcurrentCalls: number
+  /** How long running calls may go on after SIGTERM. */
+  drainSeconds: number
+  defaultPool: string
+  defaultTransport: string
+  pools: Record<string, FilePoolSettings>
+  log: { level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
+}
+
+export interface FilePoolSettings {
+  type: 'file'
+  path: string
+  overcommit: number
+  sectorSize: 512 | 4096
+}
+
+const pool: JSONSchemaType<FilePoolSettings> = {
+  type: 'object',
+  required: ['type', 'path'],
+  additionalProperties: false,
+  properties: {
+    type: { type: 'string', enum: ['file'] },
+    path: { type: 'string', pattern: '^/.+' },
+    overcommit: { type: 'number', minimum: 0.1, maximum: 1000, default: 1 },
+    sectorSize: { type: 'integer', enum: [512, 4096], default: 512 },
+  },
+}
+
+export const configSchema: JSONSchemaType<Config> = {
+  type: 'object',
+  required: ['nodeId', 'endpoint'],
+  additionalProperties: false,
+  properties: {
+    // Alphanumeric ends; csi-sanity and the spec's own examples want letters there.
+    driverName: { type: 'string', pattern: '^[a-zA-Z]([a-zA-Z0-9.-]{0,61}[a-zA-Z])?$', default: 'csi.ashlar.dev' },
+    endpoint: { type: 'string', minLength: 1 },
+    socketMode: { type: 'string', pattern: '^0?[0-7]{3}$', default: '0660' },
+    allowTcp: { type: 'boolean', default: false },
+    nodeId: { type: 'string', minLength: 1, maxLength: 192 },
+    zone: { type: 'string', nullable: true },
+    region: { type: 'string', nullable: true },
+    stateDir: { type: 'string', pattern: '^/.+', default: '/var/lib/ashlar/node' },
+    maxVolumesPerNode: { type: 'integer', minimum: 0, maximum: 100_000, default: 0 },
+    maxConcurrentCalls: { type: 'integer', minimum: 1, maximum: 1000, default: 16 },
+    drainSeconds: { type: 'integer', minimum: 0, maximum: 3600, default: 25 },
+    defaultPool: { type: 'string', default: 'default' },
+    defaultTransport: { type: 'string', default: 'loop' },
+    pools: {
+      type: 'object',
+      required: [],
+      additionalProperties: pool,
+      default: { default: { type: 'file', path: '/var/lib/ashlar/pool', overcommit: 1, sectorSize: 512 } },
+    },
+    log: {
+      type: 'object',
+      required: [],
+      additionalProperties: false,
+      default: { level: 'info' },
+      properties: { level: { type: 'string', enum: ['trace', 'debug', 'info', 'warn', 'error'], default: 'info' } },
+    },
+  },
+} as unknown as JSONSchemaType<Config>
+
+const check = compile(configSchema)
+
+/** Checks the shape, and what a schema cannot say. */
+export function validateConfig(input: unknown): Validation<Config> {
+  const shape = check(input)
+  if (shape.problems.length > 0 || !('value' in shape)) return shape
+  const { pools, defaultPool, zone, region } = shape.value
+  const [first, ...rest] = [
+    ...Object.keys(pools)
+      .filter(name => !isPoolName(name))
+      .map(name => `pools.${name} must be named with lower-case letters, digits and "-", at most 32`),
+    ...(Object.hasOwn(pools, defaultPool) ? [] : [`defaultPool must be one of: ${Object.keys(pools).join(', ')}`]),
+    ...Object.entries({ zone, region })
+      .filter(([, value]) => value !== undefined && !isTopologyValue(value))
+      .map(([key]) => `${key} must be 1 to 63 letters, digits, "-", "_" or "."`),
+  ]
+  return first === undefined ? shape : { problems: [first, ...rest] }
+}

@@ -1,0 +1,37 @@
+// ajv lives here: turns its errors into sentences that name the key and the values that are allowed.
+import { Ajv, type ErrorObject, type JSONSchemaType } from 'ajv'
+
+const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: true, allowUnionTypes: true })
+
+export type Validation<T> = { value: T; problems: [] } | { problems: [string, ...string[]] }
+
+/** A check that fills in defaults in a copy and names every problem at once. */
+export function compile<T>(schema: JSONSchemaType<T>): (input: unknown) => Validation<T> {
+  const validate = ajv.compile<T>(schema)
+  return input => {
+    const value: unknown = structuredClone(input)
+    if (validate(value)) return { value, problems: [] }
+    const [first = 'it does not match the schema', ...rest] = validate.errors?.map(explain) ?? []
+    return { problems: [first, ...rest] }
+  }
+}
+
+function explain({ instancePath, keyword, params, message }: ErrorObject): string {
+  const key = instancePath.slice(1).replaceAll('/', '.') || 'the whole'
+  const detail = params as {
+    allowedValues?: unknown[]
+    additionalProperty?: string
+    pattern?: string
+    missingProperty?: string
+  }
+  switch (keyword) {
+    case 'enum':
+      return `${key} must be one of: ${detail.allowedValues?.join(', ')}`
+    case 'additionalProperties':
+      return `unknown key ${[instancePath.slice(1).replaceAll('/', '.'), detail.additionalProperty].filter(Boolean).join('.')}`
+    case 'required':
+      return `missing key ${detail.missingProperty}`
+    default:
+      return `${key} ${message ?? 'is wrong'}`
+  }
+}

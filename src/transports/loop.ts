@@ -1,0 +1,140 @@
+// Transport `loop`: a loop device on the host that holds the file; the volume is reachable on that node only.
+import { basename, dirname, isAbsolute, normalize } from 'node:path'
+import type { Host } from '../host/host.ts'
+import { type Device, findDevice, waitForDevice } from '../linux/device.ts'
+import { attachLoop, detachLoop, findLoop, listLoops, refreshLoopSize, usersOf, verifyLoop } from '../linux/losetup.ts'
+import { InvalidRequest, VolumeInUse, VolumeNotFound, WrongDevice } from '../volume/errors.ts'
+import { parseVolumeId } from '../volume/ids.ts'
+import type { Op } from '../volume/op.ts'
+import type { Bytes, Route, VolumeId } from '../volume/types.ts'
+import type { Connector, Exporter, Transport } from './transport.ts'
+
+/** What travels to the node, beside `device_path`. */
+interface LoopRoute {
+  readonly backingFile: string
+  readonly sectorSize: number
+  readonly readonly: boolean
+  /** The volume's size when it was published; it may have grown since. */
+  readonly size: Bytes
+}
+
+export const loop: Transport = {
+  exporter: (host, { nodeId }) => createExporter(host, nodeId),
+  connector: createConnector,
+}
+
+export function encodeLoopRoute(route: LoopRoute): Route {
+  return {
+    backing_file: route.backingFile,
+    sector_size: String(route.sectorSize),
+    readonly: String(route.readonly),
+    size: String(route.size),
+  }
+}
+
+/** Trusts nothing: the path must be the data file of this very volume. */
+export function parseLoopRoute(id: VolumeId, route: Route): LoopRoute {
+  const { backing_file: path = '', sector_size: sectorSize = '', readonly = '', size = '' } = route
+  const refuse = (found: string) =>
+    new InvalidRequest({
+      asked: `connect ${id} by its publish context`,
+      found,
+      next: 'pass on what ControllerPublishVolume returned',
+    })
+  if (!isAbsolute(path) || normalize(path) !== path || volumeOf(path) !== id)
+    throw refuse(`backing_file "${path}" is not a file of this volume`)
+  if (!/^(512|4096)$/.test(sectorSize)) throw refuse(`sector_size "${sectorSize}" is neither 512 nor 4096`)
+  if (!/^(true|false)$/.test(readonly)) throw refuse(`readonly "${readonly}" is neither true nor false`)
+  if (!/^\d{1,19}$/.test(size)) throw refuse(`size "${size}" is not a number of bytes`)
+  return { backingFile: path, sectorSize: Number(sectorSize), readonly: readonly === 'true', size: BigInt(size) }
+}
+
+/** The volume's identity in the kernel: the folder of the backing file bears the volume's id. */
+function volumeOf(backingFile: string): VolumeId | undefined {
+  const name = basename(dirname(backingFile.replace(/ \(deleted\)$/, '')))
+  return parseVolumeId(name) ? name : undefined
+}
+
+async function devicesOf(host: Host, id: VolumeId): Promise<Device[]> {
+  const loops = (await listLoops(host)).filter(each => volumeOf(each.backingFile) === id)
+  const devices = await Promise.all(loops.map(each => findDevice(host, each.kname)))
+  return devices.filter(device => device !== undefined)
+}
+
+/** Two devices for one file have two page caches and two O_EXCL locks: neither protects against the other. */
+async function onlyDeviceOf(host: Host, id: VolumeId): Promise<Device | undefined> {
+  const [device, second] = await devicesOf(host, id)
+  if (device && second) {
+    throw new WrongDevice({
+      asked: `find the device of ${id}`,
+      found: `both ${device.path} and ${second.path} are attached to it`,
+      next: 'stop what uses it and detach one by hand',
+    })
+  }
+  return device
+}
+
+async function detachAll(host: Host, id: VolumeId, op: Op): Promise<void> {
+  for (const device of await devicesOf(host, id)) await detachLoop(host, device, op)
+}
+
+function createExporter(host: Host, nodeId: string): Exporter {
+  return {
+    reaches: node => node === nodeId,
+    async export(volume, backing, claim, op) {
+      const route = {
+        backingFile: backing.path,
+        sectorSize: volume.sectorSize,
+        readonly: claim.readonly,
+        size: backing.size,
+      }
+      const device = await attach(host, volume.id, route, op)
+      return { device_path: device.path, ...encodeLoopRoute(route) }
+    },
+    unexport: (id, _node, op) => detachAll(host, id, op),
+    async requireUnused(id) {
+      for (const device of await devicesOf(host, id)) {
+        const users = await usersOf(host, device)
+        throw new VolumeInUse({
+          asked: `delete ${id}`,
+          found: `${device.path} is attached to it${users.map(user => `, ${user}`).join('')}`,
+          next: 'unpublish it first',
+        })
+      }
+    },
+  }
+}
+
+function createConnector(host: Host): Connector {
+  return {
+    connect: (id, route, op) => attach(host, id, parseLoopRoute(id, route), op),
+    find: id => onlyDeviceOf(host, id),
+    async identify(device) {
+      const bound = await findLoop(host, device.kname)
+      return bound && volumeOf(bound.backingFile)
+    },
+    rescan: (device, op) => refreshLoopSize(host, device, op),
+    disconnect: (id, op) => detachAll(host, id, op),
+  }
+}
+
+/** Attaches the file, or finds it attached, wherever the last boot or another process left it; then proves it. */
+async function attach(host: Host, id: VolumeId, route: LoopRoute, op: Op): Promise<Device> {
+  const { backingFile, sectorSize, readonly } = route
+  const file = await host.files.facts(backingFile)
+  if (file?.kind !== 'file') {
+    throw new VolumeNotFound({
+      asked: `attach ${id}`,
+      found: `${backingFile} is not a file on this host`,
+      next: 'use the volume on the node that holds its pool',
+    })
+  }
+  const present = await onlyDeviceOf(host, id)
+  if (present && (present.readonly !== readonly || present.sectorSize !== sectorSize))
+    await detachLoop(host, present, op)
+  const attached = await attachLoop(host, { path: backingFile, readonly, sectorSize }, op)
+  const device = attached.size < file.size ? await refreshLoopSize(host, attached, op) : attached
+  await verifyLoop(host, device, backingFile, op)
+  await onlyDeviceOf(host, id)
+  return await waitForDevice(host, device.kname, route.size, op)
+}

@@ -1,0 +1,47 @@
+// The nouns of the CSI spec as this driver uses them.
+import type { Capability } from './capability.ts'
+
+/** A number of bytes. Sizes exceed 2^53 in theory and int64 strings in protobuf, so never a JS number. */
+export type Bytes = bigint
+export type VolumeId = string
+export type NodeId = string
+export type Parameters = Readonly<Record<string, string>>
+/** Topology segments of one place: keys carry the driver's prefix. */
+export type Segments = Readonly<Record<string, string>>
+
+/** What CreateVolume fixed for ever; the size is not among it, because volumes grow. */
+export interface VolumeSpec {
+  readonly id: VolumeId
+  readonly name: string
+  /** Every capability that the volume was created for. */
+  readonly capabilities: readonly Capability[]
+  /** StorageClass parameters without `csi.storage.k8s.io/*` metadata. */
+  readonly parameters: Parameters
+  readonly transport: string
+  /** Logical sector size of the device; never changes, or filesystems stop mounting. */
+  readonly sectorSize: number
+  readonly segments: Segments
+}
+
+export interface Volume extends VolumeSpec {
+  readonly pool: string
+  readonly size: Bytes
+}
+
+/** The right of one node to use a volume, from ControllerPublish to ControllerUnpublish. */
+export interface Claim {
+  readonly node: NodeId
+  readonly readonly: boolean
+  readonly capability: Capability
+  /** True if the volume held no data when this claim was made. */
+  readonly blank: boolean
+}
+
+/** Travels as publish_context; each transport knows its own keys. Never a secret: it is stored in an API object. */
+export type Route = Readonly<Record<string, string>>
+
+/** Where a pool keeps the bytes of a volume. */
+export interface Backing {
+  readonly path: string
+  readonly size: Bytes
+}

@@ -1,0 +1,62 @@
+// The test layers: what each runs, and what it needs from the machine.
+import { runChecks } from './check.ts'
+import { type NodeTestLayer, runNodeTests } from './node-test.ts'
+import type { Requirement } from './requirements.ts'
+import type { TestResult } from './result.ts'
+
+export interface LayerContext {
+  root: string
+  /** Regular expression on test names. */
+  only?: string
+  /** An empty directory; reports left here by other runs (a VM guest) are added to the layer's results. */
+  reportDirectory: string
+}
+
+export interface Layer {
+  name: string
+  needs: readonly Requirement[]
+  run: (context: LayerContext) => Promise<TestResult[]>
+  /** The layer has compared its skips with a list of its own. */
+  judgesSkips?: boolean
+}
+
+/** Environment variable by which tests learn where to leave the reports of runs elsewhere. */
+export const REPORT_DIRECTORY_ENV = 'ASHLAR_TEST_REPORTS'
+
+const MINUTE = 60_000
+
+const nodeTests =
+  (settings: Pick<NodeTestLayer, 'patterns' | 'isolation' | 'timeoutMs'>): Layer['run'] =>
+  ({ root, only, reportDirectory }) =>
+    runNodeTests({
+      root,
+      ...settings,
+      ...(only === undefined ? {} : { only }),
+      env: { [REPORT_DIRECTORY_ENV]: reportDirectory },
+    })
+
+const inProcess = (pattern: string, timeoutMs: number): Layer['run'] =>
+  nodeTests({ patterns: [pattern], isolation: 'none', timeoutMs })
+
+const perProcess = (pattern: string, timeoutMs: number): Layer['run'] =>
+  nodeTests({ patterns: [pattern], isolation: 'process', timeoutMs })
+
+export const LAYERS: readonly Layer[] = [
+  {
+    name: 'check',
+    needs: [],
+    run: ({ root, only }) => runChecks(root, only === undefined ? undefined : new RegExp(only)),
+  },
+  { name: 'unit', needs: [], run: inProcess('src/**/*.test.ts', 2 * MINUTE) },
+  { name: 'contract', needs: [], run: inProcess('test/contract/**/*.test.ts', 2 * MINUTE) },
+  { name: 'meta', needs: [], run: inProcess('test/meta/**/*.test.ts', 2 * MINUTE) },
+  { name: 'proto', needs: ['go'], run: perProcess('test/proto/**/*.test.ts', 5 * MINUTE) },
+  { name: 'loop', needs: ['root', 'tools', 'loop'], run: perProcess('test/loop/**/*.test.ts', 30 * MINUTE) },
+  {
+    name: 'sanity',
+    needs: ['root', 'tools', 'loop', 'csi-sanity'],
+    run: async context => (await import('../sanity/layer.ts')).runSanityLayer(context),
+    judgesSkips: true,
+  },
+  { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE) },
+]

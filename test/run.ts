@@ -1,0 +1,109 @@
+// Runs the test layers named by the arguments (all of them without any) and ends with one line of counts.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { firstMissing } from './layers/requirements.ts'
+import {
+  countResults,
+  countsLine,
+  failure,
+  type LayerReport,
+  readReports,
+  type TestResult,
+  writeReport,
+} from './layers/result.ts'
+import { judgeSkips, readExpectedSkips } from './layers/skips.ts'
+import { LAYERS, type Layer } from './layers/table.ts'
+
+const root = join(import.meta.dirname, '..')
+const names = LAYERS.map(layer => layer.name)
+const USAGE = `usage: node test/run.ts [--only PATTERN] [--bail] [--json FILE] [${names.join('|')}]...`
+
+const print = (text: string): void => {
+  process.stdout.write(`${text}\n`)
+}
+
+const readArguments = () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { only: { type: 'string' }, bail: { type: 'boolean' }, json: { type: 'string' } },
+  })
+  const unknown = positionals.filter(name => !names.includes(name))
+  if (unknown.length > 0) throw new Error(`unknown layer: ${unknown.join(', ')}`)
+  return { ...values, layers: LAYERS.filter(layer => positionals.length === 0 || positionals.includes(layer.name)) }
+}
+
+const runLayer = async (layer: Layer, only: string | undefined): Promise<TestResult[]> => {
+  const missing = firstMissing(layer.needs)
+  if (missing !== undefined) return [failure(`the ${layer.name} layer can run here`, missing)]
+  const reportDirectory = mkdtempSync(join(tmpdir(), 'ashlar-reports-'))
+  try {
+    const context = { root, reportDirectory, ...(only === undefined ? {} : { only }) }
+    const found = await layer.run(context)
+    const expected = readExpectedSkips(join(root, 'test/expected-skips.txt'))
+    const results = layer.judgesSkips === true ? found : judgeSkips(layer.name, found, expected)
+    results.push(...readReports(reportDirectory))
+    if (results.length > 0 || only !== undefined) return results
+    return [failure(`the ${layer.name} layer runs at least one test`, 'no test ran')]
+  } catch (error) {
+    return [
+      failure(`the ${layer.name} layer runs`, error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    ]
+  } finally {
+    rmSync(reportDirectory, { recursive: true, force: true })
+  }
+}
+
+const indent = (text: string): string => text.replaceAll(/^/gm, '     ')
+
+// Skips for one and the same reason share a line: csi-sanity skips dozens for each missing capability.
+const printSkips = (layer: string, results: readonly TestResult[]): void => {
+  const skipped = results.filter(({ status }) => status === 'skipped')
+  for (const [reason, group] of Map.groupBy(skipped, ({ detail }) => detail ?? '')) {
+    print(`SKIP ${layer}: ${group.length === 1 ? group[0]?.name : `${group.length} tests`} (${reason})`)
+  }
+}
+
+const printReport = ({ layer, results, durationMs }: LayerReport): void => {
+  for (const { name, status, file, detail } of results) {
+    if (status !== 'failed') continue
+    print(`FAIL ${layer}: ${name.replace(`${root}/`, '')}`)
+    if (file !== undefined) print(indent(file.replace(`${root}/`, '')))
+    if (detail !== undefined) print(indent(detail.trimEnd()))
+  }
+  printSkips(layer, results)
+  print(`${layer.padEnd(9)} ${countsLine(countResults(results))}  (${(durationMs / 1000).toFixed(1)} s)`)
+}
+
+const main = async (): Promise<number> => {
+  const { layers, only, bail, json } = readArguments()
+  const reports: LayerReport[] = []
+  for (const layer of layers) {
+    const start = performance.now()
+    const results = await runLayer(layer, only)
+    const report = { layer: layer.name, results, durationMs: Math.round(performance.now() - start) }
+    reports.push(report)
+    printReport(report)
+    if (bail === true && countResults(results).failed > 0) break
+  }
+  if (reports.every(report => report.results.length === 0)) {
+    reports.push({
+      layer: 'run',
+      results: [failure('at least one test runs', `no test matches ${only ?? ''}`)],
+      durationMs: 0,
+    })
+    print('FAIL run: no test matches')
+  }
+  if (json !== undefined) writeReport(json, reports)
+  const total = countResults(reports.flatMap(report => report.results))
+  print(countsLine(total))
+  return total.failed === 0 ? 0 : 1
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`)
+  process.exitCode = 2
+}
