@@ -23,7 +23,7 @@ export default tseslint.config(
       'ts/no-misused-promises': 'error',
       'ts/only-throw-error': 'error',
       'ts/prefer-promise-reject-errors': 'error',
-      'ts/return-await': ['error', 'in-try-catch'],
+      'ts/return-await': ['error', 'always'],
       'ts/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       'ts/no-unnecessary-condition': 'error',
       'ts/no-unnecessary-type-assertion': 'error',
@@ -43,4 +43,6 @@ export default tseslint.config(
     files: ['**/*.test.ts', 'test/**', 'hack/**', 'scripts/**'],
     rules: { 'max-lines-per-function': 'off', 'no-restricted-syntax': 'off' },
   },
+  // A table with one short entry per RPC.
+  { files: ['src/rpc/*-service.ts'], rules: { 'max-lines-per-function': 'off' } },
 )

@@ -108,20 +108,20 @@ const runIn = async (vm: Machine, script: string, timeout: number, stdin: Buffer
 }
 
 const COMMANDS: Record<string, (words: string[]) => Promise<unknown>> = {
-  ensure: async () => Promise.resolve(openLab().ensure()),
+  ensure: async () => await Promise.resolve(openLab().ensure()),
   up,
-  down: async () => openLab().down(),
+  down: async () => await openLab().down(),
   status: async () => {
     for (const vm of openLab().vms()) print(`${vm.name}\t${await vm.status()}\t${vm.pid ?? '-'}`)
   },
-  boot: async words => named(words).boot(),
-  stop: async words => named(words).stop(),
-  crash: async words => named(words).crash(),
-  pause: async words => named(words).pause(),
-  resume: async words => named(words).resume(),
-  cut: async words => named(words).cut(...words.slice(1)),
-  heal: async words => named(words).heal(...words.slice(1)),
-  log: async words => Promise.resolve(process.stdout.write(readFileSync(named(words).consoleLog))),
+  boot: async words => await named(words).boot(),
+  stop: async words => await named(words).stop(),
+  crash: async words => await named(words).crash(),
+  pause: async words => await named(words).pause(),
+  resume: async words => await named(words).resume(),
+  cut: async words => await named(words).cut(...words.slice(1)),
+  heal: async words => await named(words).heal(...words.slice(1)),
+  log: async words => await Promise.resolve(process.stdout.write(readFileSync(named(words).consoleLog))),
   qmp: async words => {
     const [, command, json = '{}'] = words
     if (command === undefined) throw new LabError(USAGE)

@@ -109,7 +109,7 @@ export class Lab {
     }
     const fresh = await this.#prepare()
     try {
-      const outcomes = await Promise.allSettled(this.vms().map(async vm => vm.boot()))
+      const outcomes = await Promise.allSettled(this.vms().map(async vm => await vm.boot()))
       for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason as Error
     } catch (error) {
       if (fresh) await this.down({ keepLogs: true })

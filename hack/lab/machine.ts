@@ -118,6 +118,7 @@ export class Machine {
         .join(' '),
       LAB_IQN: this.spec.iqn ?? `iqn.2026-01.lab:${this.name}`,
       LAB_UUID: [...parts, seed.slice(20, 32)].join('-'),
+      LAB_VISIBLE: (this.spec.visible ?? []).join(' '),
       LAB_VOLATILE: this.spec.volatile === true ? '1' : '0',
       LAB_MAX_LIFE: process.env['LAB_MAX_LIFE'] ?? '7200',
     }
@@ -186,13 +187,13 @@ export class Machine {
   /** Any command of QEMU's monitor; `timeout` in seconds. */
   async qmp(command: string, args: object = {}, { timeout = 10 } = {}): Promise<unknown> {
     if (this.pid === undefined) throw new LabError(`${this.name} is not running`)
-    return monitor(join(this.directory, 'qmp.sock'), command, args, timeout)
+    return await monitor(join(this.directory, 'qmp.sock'), command, args, timeout)
   }
 
   /** Runs a bash script in the VM. Throws LabError when the VM is off or does not answer. */
   async exec(script: string, options: ExecOptions = {}): Promise<ExecResult> {
     const bell = join(this.directory, 'bell.sock')
     const host = { name: this.name, mail: this.#mail, bell, isRunning: () => this.pid !== undefined }
-    return execute(host, script, options)
+    return await execute(host, script, options)
   }
 }

@@ -37,7 +37,7 @@ const startTime = (pid: number): string | undefined => statFields(pid)[START_TIM
 
 export const thisProcess = (): ProcessId => ({ pid: process.pid, start: startTime(process.pid) ?? '' })
 
-export const isAlive = ({ pid, start }: ProcessId): boolean => startTime(pid) === start
+export const isAlive = (id: ProcessId): boolean => !hasEnded(id)
 
 // Empty for a zombie, so a killed process counts as gone before its parent has reaped it.
 const argumentsOf = (pid: number): string[] => readIfThere(`/proc/${pid}/cmdline`)?.split('\0') ?? []

@@ -19,6 +19,8 @@ export interface VmSpec {
   state?: Size
   /** Keep the changes to the root file system in memory: a crash loses them. */
   volatile?: boolean
+  /** Host directories to see even if they are below /tmp or /run, which a VM has of its own. */
+  visible?: string[]
   /** iSCSI initiator name. */
   iqn?: string
   /** MiB of translated code QEMU keeps. Node.js overflows 128 and then runs a fifth slower. */
@@ -69,6 +71,10 @@ export const checkTopology = (topology: Topology): Topology => {
     seen.add(vm.index)
     if (!Number.isInteger(vm.memory) || vm.memory < 256) throw new LabError(`${name}: memory is MiB, 256 or more`)
     for (const disk of vm.disks ?? []) bytes(typeof disk === 'string' ? disk : disk.size)
+    for (const path of vm.visible ?? []) {
+      // They become words of a shell and of a mount option.
+      if (!/^(\/[\w.@+-]+)+$/.test(path)) throw new LabError(`${name}: not a plain absolute path: ${path}`)
+    }
     if (vm.state !== undefined) bytes(vm.state)
   }
   return topology

@@ -37,6 +37,7 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
     middleware: [log, requireFields, createLock(), createLimit(settings.maxConcurrentCalls)],
     stop: lifetime.stop,
     draining: lifetime.draining,
+    track: lifetime.track,
   }
   const identity = identityService({ name: settings.driverName, version: version(), ready: () => !lifetime.draining() })
   return await serve({

@@ -68,7 +68,7 @@ async function start(command: Command, op: Op): Promise<Outcome> {
       : // A session of its own: neither Ctrl-C on our terminal nor our own end reaches it.
         { cleanup: false, detached: true }),
   })
-  return result as Outcome
+  return result
 }
 
 /** A child in uninterruptible sleep cannot be killed: its caller gets an answer all the same. */

@@ -15,6 +15,8 @@ export interface Pipe {
   readonly stop: AbortSignal
   /** No new work is accepted. */
   readonly draining: () => boolean
+  /** Work that outlives its caller must still be waited for at the end. */
+  readonly track: (work: Promise<unknown>) => void
 }
 
 type AnyMethod = (request: never, op: Op) => Promise<Reply>
@@ -41,7 +43,9 @@ function bindMethod(service: string, method: string, handler: AnyMethod, pipe: P
     }
     const call: Call = { service, method, request: grpcCall.request as Record<string, unknown>, op }
     const deadline = Number(grpcCall.getDeadline()) // a Date or a number of milliseconds; Infinity when there is none
-    answer(run, call, pipe).then(
+    const work = answer(run, call, pipe)
+    pipe.track(work)
+    work.then(
       reply => callback(null, reply),
       (error: unknown) => callback(toServiceError(nameOfAbort(error, deadline))),
     )

@@ -3,6 +3,7 @@ import { chmod, lstat, mkdir, unlink } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { dirname, isAbsolute } from 'node:path'
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js'
+import { endsWithin } from '../volume/within.ts'
 
 export interface Endpoint {
   readonly kind: 'unix' | 'tcp'
@@ -81,13 +82,8 @@ function isAlive(path: string): Promise<boolean> {
 
 /** Lets running calls end; after the timeout cuts them off. False if it had to. */
 export async function drain(server: Server, timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>(resolve => {
-    timer = setTimeout(() => resolve(false), timeoutMs)
-  })
-  const done = new Promise<boolean>(resolve => server.tryShutdown(() => resolve(true)))
-  const inTime = await Promise.race([done, late])
-  clearTimeout(timer)
+  const done = new Promise<void>(resolve => server.tryShutdown(() => resolve()))
+  const inTime = await endsWithin(done, timeoutMs)
   if (!inTime) server.forceShutdown()
   return inTime
 }

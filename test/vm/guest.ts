@@ -1,5 +1,6 @@
 // Boots one VM for tests that need a kernel or rights this machine lacks, and always takes it down again.
 import { cpSync, existsSync, mkdirSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type ExecOptions, type ExecResult, shellQuote } from '../../hack/lab/command.ts'
 import { Lab } from '../../hack/lab/lab.ts'
@@ -16,6 +17,8 @@ export interface GuestOptions {
   cpus?: number
   /** MiB. */
   memory?: number
+  /** Host directories the guest must see besides the project and the user's cache folder. */
+  visible?: string[]
   log?: (line: string) => void
 }
 
@@ -49,13 +52,16 @@ mkdir -p ${GUEST_DATA} ${GUEST_OUT}
 mount /dev/vdb ${GUEST_DATA}
 `
 
+// The guest's HOME is /root, the host's may be another: csi-sanity is looked for in the host's.
+const cacheBase = (): string => process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
+
 const environment = (): Record<string, string> => ({
   PATH: `${ROOT}/node_modules/.bin:${ROOT}/node_modules/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
   TMPDIR: GUEST_DATA,
   ASHLAR_GUEST_OUT: GUEST_OUT,
   // Stripping types starts a WebAssembly compiler, a second of emulated time for each process without this.
   NODE_COMPILE_CACHE: '/var/cache/node-compile',
-  ...(process.env['XDG_CACHE_HOME'] === undefined ? {} : { XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] }),
+  XDG_CACHE_HOME: cacheBase(),
 })
 
 const script = (command: string, { cwd = ROOT, env = {} }: RunOptions): string => {
@@ -70,7 +76,7 @@ const createGuest = (lab: Lab): Guest => {
   return {
     machine,
     root: ROOT,
-    run: async (command, options = {}) => machine.exec(script(command, options), { timeout: 3600, ...options }),
+    run: async (command, options = {}) => await machine.exec(script(command, options), { timeout: 3600, ...options }),
     fetch: directory => {
       const from = join(lab.share, 'out')
       mkdirSync(directory, { recursive: true })
@@ -85,7 +91,8 @@ const createGuest = (lab: Lab): Guest => {
  */
 export const withGuest = async <T>(use: (guest: Guest) => Promise<T>, options: GuestOptions = {}): Promise<T> => {
   const { cpus = 2, memory = 1536, log = () => {} } = options
-  const vms = { [NAME]: { index: 1, memory, cpus, disks: ['12G'], translationCache: 512 } }
+  const visible = [ROOT, join(cacheBase(), 'ashlar'), ...(options.visible ?? [])].filter(path => existsSync(path))
+  const vms = { [NAME]: { index: 1, memory, cpus, visible, disks: ['12G'], translationCache: 512 } }
   const lab = new Lab({ topology: { nets: [], vms }, attached: true, log })
   const interrupted = (signal: NodeJS.Signals): void => {
     lab

@@ -30,45 +30,47 @@ const until = async (what: string, seconds: number, holds: () => boolean): Promi
 }
 
 const exitOf = async (child: ChildProcess): Promise<number | NodeJS.Signals | null> =>
-  new Promise(resolve => child.once('exit', (code, signal) => resolve(signal ?? code)))
+  await new Promise(resolve => child.once('exit', (code, signal) => resolve(signal ?? code)))
 
 const script = (file: string, args: string[], env: Record<string, string>): ChildProcess =>
   spawn(process.execPath, [join(ROOT, file), ...args], { env: { ...process.env, ...env }, stdio: 'ignore' })
 
 test('a guest', async t => {
-  await withGuest(async guest => {
-    const output = async (command: string): Promise<string> => {
-      const { code, stdout, stderr } = await guest.run(command)
-      assert.equal(code, 0, stderr)
-      return stdout.trim()
-    }
+  writeFileSync(join(scratch, 'file'), 'host\n')
+  await withGuest(
+    async guest => {
+      const output = async (command: string): Promise<string> => {
+        const { code, stdout, stderr } = await guest.run(command)
+        assert.equal(code, 0, stderr)
+        return stdout.trim()
+      }
 
-    await t.test('has CAP_SYS_RESOURCE, which growing a mounted ext4 takes', async () => {
-      const mask = BigInt(`0x${await output("sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status")}`)
-      assert.notEqual(mask & CAP_SYS_RESOURCE, 0n)
-    })
+      await t.test('has CAP_SYS_RESOURCE, which growing a mounted ext4 takes', async () => {
+        const mask = BigInt(`0x${await output("sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status")}`)
+        assert.notEqual(mask & CAP_SYS_RESOURCE, 0n)
+      })
 
-    await t.test("runs the project's own Node.js in the project's root", async () => {
-      assert.equal(await output('node -p "process.version + process.cwd()"'), `${process.version}${guest.root}`)
-    })
+      await t.test("runs the project's own Node.js in the project's root", async () => {
+        assert.equal(await output('node -p "process.version + process.cwd()"'), `${process.version}${guest.root}`)
+      })
 
-    await t.test('has its data disk as xfs, and TMPDIR on it', async () => {
-      assert.equal(await output('findmnt -n -o FSTYPE -T "$TMPDIR"'), 'xfs')
-      assert.equal(await output('echo "$TMPDIR"'), GUEST_DATA)
-    })
+      await t.test('has its data disk as xfs, and TMPDIR on it', async () => {
+        assert.equal(await output('findmnt -n -o FSTYPE -T "$TMPDIR"'), 'xfs')
+        assert.equal(await output('echo "$TMPDIR"'), GUEST_DATA)
+      })
 
-    await t.test('can load every module the driver asks of it', async () => {
-      await output(
-        'for name in loop ext4 xfs btrfs dm_thin_pool iscsi_tcp iscsi_target_mod; do modprobe $name || exit 1; done',
-      )
-    })
+      await t.test('can load every module the driver asks of it', async () => {
+        await output(
+          'for name in loop ext4 xfs btrfs dm_thin_pool iscsi_tcp iscsi_target_mod; do modprobe $name || exit 1; done',
+        )
+      })
 
-    for (const [type, grow] of [
-      ['ext4', 'resize2fs "$device" 2>&1'],
-      ['xfs', 'xfs_growfs "$directory"'],
-    ] as const) {
-      await t.test(`grows a mounted ${type} on a loop device`, async () => {
-        const sizes = await output(`set -e
+      for (const [type, grow] of [
+        ['ext4', 'resize2fs "$device"'],
+        ['xfs', 'xfs_growfs "$directory"'],
+      ] as const) {
+        await t.test(`grows a mounted ${type} on a loop device`, async () => {
+          const sizes = await output(`set -e
           directory=$TMPDIR/${type}; mkdir -p $directory; file=$directory.img
           truncate -s 512M $file
           device=$(losetup --find --show --direct-io=on $file)
@@ -81,63 +83,70 @@ test('a guest', async t => {
           df -B1 --output=size $directory | tail -n 1
           umount $directory
           losetup --detach $device`)
-        const [before = 0, after = 0] = sizes.split('\n').map(Number)
-        assert.ok(before > 400e6 && before < 537e6, sizes)
-        assert.ok(after > 900e6, sizes)
-      })
-    }
-
-    await t.test('passes exit codes, both outputs and standard input', async () => {
-      const result = await guest.run('cat; echo problem >&2; exit 37', { stdin: 'two\nlines' })
-      assert.deepEqual(result, { code: 37, stdout: 'two\nlines', stderr: 'problem\n' })
-    })
-
-    await t.test('hands output over while the command runs', async () => {
-      let seen = ''
-      let release: () => void = () => {}
-      const first = new Promise<void>(resolve => {
-        release = resolve
-      })
-      const onStdout = (chunk: Buffer): void => {
-        seen += chunk.toString()
-        release()
+          const [before = 0, after = 0] = sizes.split('\n').map(Number)
+          assert.ok(before > 400e6 && before < 537e6, sizes)
+          assert.ok(after > 900e6, sizes)
+        })
       }
-      const running = guest.run('echo first; while ! [ -e /tmp/go ]; do sleep 0.1; done; echo second', { onStdout })
-      await first
-      assert.equal(seen, 'first\n')
-      await guest.run('touch /tmp/go')
-      assert.equal((await running).code, 0)
-      assert.equal(seen, 'first\nsecond\n')
-    })
 
-    await t.test('ends a command and its descendants after the timeout', async () => {
-      const { code } = await guest.run('setsid sleep 4711 & sleep 4711', { timeout: 2 })
-      assert.equal(code, 124)
-      assert.equal(await output('pgrep -fc "^sleep 4711" || true'), '0')
-    })
-
-    await t.test('ends a command when it is told to', async () => {
-      const stop = new AbortController()
-      const running = guest.run('echo up; sleep 4712', {
-        signal: stop.signal,
-        onStdout: () => stop.abort(new Error('no')),
+      await t.test('passes exit codes, both outputs and standard input', async () => {
+        const result = await guest.run('cat; echo problem >&2; exit 37', { stdin: 'two\nlines' })
+        assert.deepEqual(result, { code: 37, stdout: 'two\nlines', stderr: 'problem\n' })
       })
-      await assert.rejects(running, /^Error: no$/)
-      await until('the end of the command', 30, () => stop.signal.aborted)
-      assert.equal(await output('pgrep -fc "^sleep 4712" || true'), '0')
-    })
 
-    await t.test('gives files back', async () => {
-      await output(`echo kept >${GUEST_OUT}/file`)
-      guest.fetch(join(scratch, 'out'))
-      assert.equal(readFileSync(join(scratch, 'out/file'), 'utf8'), 'kept\n')
-    })
+      await t.test('hands output over while the command runs', async () => {
+        let seen = ''
+        let release: () => void = () => {}
+        const first = new Promise<void>(resolve => {
+          release = resolve
+        })
+        const onStdout = (chunk: Buffer): void => {
+          seen += chunk.toString()
+          release()
+        }
+        const running = guest.run('echo first; while ! [ -e /tmp/go ]; do sleep 0.1; done; echo second', { onStdout })
+        await first
+        assert.equal(seen, 'first\n')
+        await guest.run('touch /tmp/go')
+        assert.equal((await running).code, 0)
+        assert.equal(seen, 'first\nsecond\n')
+      })
 
-    await t.test('reports a VM that dies under a command', async () => {
-      const running = guest.run('echo up; sleep 4713', { onStdout: () => void guest.machine.crash() })
-      assert.equal((await running).code, 125)
-    })
-  })
+      await t.test('ends a command and its descendants after the timeout', async () => {
+        const { code } = await guest.run('setsid sleep 4711 & sleep 4711', { timeout: 2 })
+        assert.equal(code, 124)
+        assert.equal(await output("grep -lzx '471[1]' /proc/[0-9]*/cmdline || true"), '')
+      })
+
+      await t.test('ends a command when it is told to', async () => {
+        const stop = new AbortController()
+        const running = guest.run('echo up; sleep 4712', {
+          signal: stop.signal,
+          onStdout: () => stop.abort(new Error('no')),
+        })
+        await assert.rejects(running, /^Error: no$/)
+        assert.equal(await output("grep -lzx '471[2]' /proc/[0-9]*/cmdline || true"), '')
+      })
+
+      await t.test('sees what the host has below /tmp, and changes nothing there', async () => {
+        const command = `cat ${scratch}/file; echo changed >${scratch}/file; cat ${scratch}/file`
+        assert.equal(await output(command), 'host\nchanged')
+        assert.equal(readFileSync(join(scratch, 'file'), 'utf8'), 'host\n')
+      })
+
+      await t.test('gives files back', async () => {
+        await output(`echo kept >${GUEST_OUT}/file`)
+        guest.fetch(join(scratch, 'out'))
+        assert.equal(readFileSync(join(scratch, 'out/file'), 'utf8'), 'kept\n')
+      })
+
+      await t.test('reports a VM that dies under a command', async () => {
+        const running = guest.run('echo up; sleep 4713', { onStdout: () => void guest.machine.crash() })
+        assert.equal((await running).code, 125)
+      })
+    },
+    { visible: [scratch] },
+  )
 })
 
 test('the next up takes down what a killed up left', async () => {

@@ -35,7 +35,7 @@ const main = async (): Promise<number> => {
   const log = (line: string): void => {
     process.stderr.write(`lab: ${line}\n`)
   }
-  return withGuest(
+  return await withGuest(
     async guest => {
       const { code } = await guest.run(command, {
         timeout,
