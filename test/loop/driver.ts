@@ -1,0 +1,172 @@
+// The driver's processes under test: their configuration, sockets and logs, and every way to end them.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type CsiClient, connect } from '../../src/rpc/client.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+/** Guests without hardware virtualisation need ten times as long as a host. */
+const READY_MS = 120_000
+const RPC_MS = 300_000
+export const NODE_ID = 'node-a'
+
+export type Role = 'all-in-one' | 'controller' | 'node'
+export type Service = 'Identity' | 'Controller' | 'Node'
+
+export interface DriverOptions {
+  /** Two processes, controller and node, instead of one. */
+  split?: boolean
+  /** Over the configuration that `configOf` makes. */
+  config?: object
+}
+
+interface Process {
+  role: Role
+  child: ChildProcess
+  client: CsiClient
+  /** "exit 0", "exit SIGKILL": how it ended, once it has. */
+  ended: Promise<string>
+}
+
+/** A folder for pools, state, sockets and paths of workloads. Short: a socket path has at most 107 bytes. */
+export const makeWorkFolder = (): string => mkdtempSync(join(process.env['ASHLAR_TEST_DIR'] ?? tmpdir(), 'al-'))
+
+export class Driver {
+  readonly folder: string
+  readonly roles: readonly Role[]
+  readonly #config: object
+  #processes: Process[] = []
+
+  constructor(folder: string, { split = false, config = {} }: DriverOptions = {}) {
+    this.folder = folder
+    this.roles = split ? ['controller', 'node'] : ['all-in-one']
+    this.#config = config
+  }
+
+  get pool(): string {
+    return join(this.folder, 'pool')
+  }
+
+  get state(): string {
+    return join(this.folder, 'state')
+  }
+
+  /** The log of all processes, as text. */
+  get log(): string {
+    return this.roles.map(role => (existsSync(this.#file(role, 'log')) ? readFileSync(this.#file(role, 'log'), 'utf8') : '')).join('')
+  }
+
+  socket(role: Role): string {
+    return this.#file(role, 'sock')
+  }
+
+  pid(role: Role = this.roles[0] ?? 'all-in-one'): number {
+    return this.#processes.find(each => each.role === role)?.child.pid ?? 0
+  }
+
+  /** Commands that the driver ran since a mark (an earlier length of the log), as text, in order of their end. */
+  commands(since = 0): string[] {
+    return this.log
+      .slice(since)
+      .split('\n')
+      .filter(line => line.startsWith('{'))
+      .flatMap(line => {
+        const { command, msg } = JSON.parse(line) as { command?: string; msg?: string }
+        return command !== undefined && msg === 'command' ? [command] : []
+      })
+  }
+
+  /** Starts the processes that do not run and waits until they serve. */
+  async start(): Promise<void> {
+    for (const role of this.roles) {
+      if (this.#processes.some(each => each.role === role)) continue
+      const started = this.#spawn(role)
+      this.#processes.push(started)
+      await this.#waitReady(started)
+    }
+  }
+
+  async call<T = Record<string, unknown>>(service: Service, method: string, request: object = {}, ms = RPC_MS) {
+    const role = service === 'Node' ? this.roles.at(-1) : this.roles[0]
+    const process = this.#processes.find(each => each.role === role)
+    if (!process) throw new Error(`the driver (${String(role)}) does not run`)
+    return await process.client.call<T>(service, method, request, ms)
+  }
+
+  /** Ends the processes with a signal and says how each ended. SIGTERM lets running calls end first. */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<string[]> {
+    const processes = this.#processes
+    this.#processes = []
+    for (const { child, client } of processes) {
+      child.kill(signal)
+      client.close()
+    }
+    return await Promise.all(processes.map(async each => await each.ended))
+  }
+
+  /** SIGKILL, as a crash or the OOM killer does it. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL')
+  }
+
+  async restart(): Promise<void> {
+    await this.end('SIGTERM')
+    await this.start()
+  }
+
+  #file(role: Role, kind: string): string {
+    return join(this.folder, `${role}.${kind}`)
+  }
+
+  #configOf(role: Role): object {
+    return {
+      nodeId: NODE_ID,
+      endpoint: `unix://${this.socket(role)}`,
+      stateDir: this.state,
+      // Images are sparse: tests promise far more than they write.
+      pools: { default: { type: 'file', path: this.pool, overcommit: 100 } },
+      log: { level: 'debug' },
+      ...this.#config,
+    }
+  }
+
+  #spawn(role: Role): Process {
+    mkdirSync(this.state, { recursive: true })
+    const config = this.#file(role, 'json')
+    writeFileSync(config, JSON.stringify(this.#configOf(role)))
+    const log = openSync(this.#file(role, 'log'), 'a')
+    const child = spawn(process.execPath, [join(ROOT, 'src', 'bin', `${role}.ts`), '--config', config], {
+      cwd: this.folder,
+      // CSI_ENDPOINT or NODE_ID from outside must not decide.
+      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] },
+      stdio: ['ignore', log, log],
+    })
+    closeSync(log)
+    const ended = new Promise<string>(resolve => {
+      child.once('error', error => resolve(String(error)))
+      child.once('exit', (code, signal) => resolve(`exit ${signal ?? String(code)}`))
+    })
+    return { role, child, ended, client: connect(this.socket(role)) }
+  }
+
+  async #waitReady({ role, child, ended, client }: Process): Promise<void> {
+    const limit = Date.now() + READY_MS
+    while (child.exitCode === null && child.signalCode === null && Date.now() < limit) {
+      if (existsSync(this.socket(role)) && (await isReady(client))) return
+      await sleep(50)
+    }
+    child.kill('SIGKILL')
+    throw new Error(`the driver (${role}) does not serve: ${await ended}\n${this.log.slice(-4000)}`)
+  }
+}
+
+const isReady = async (client: CsiClient): Promise<boolean> => {
+  try {
+    const { ready } = await client.call<{ ready: { value: boolean } | null }>('Identity', 'Probe', {}, RPC_MS)
+    return ready?.value !== false
+  } catch {
+    return false
+  }
+}
