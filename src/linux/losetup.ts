@@ -170,15 +170,13 @@ function isSameFilesystem(a: string, b: string): boolean {
 
 /** What keeps a loop device busy, in words; empty when it may be detached. */
 export async function usersOf(host: Host, device: Device): Promise<string[]> {
-  const [mounts, filesystems, holders, loops] = await Promise.all([
+  const [mounts, holders, loops] = await Promise.all([
     listMounts(host),
-    liveFilesystems(host, device),
     holdersOf(host, device),
     loopsBackedBy(host, device.path),
   ])
   return [
     ...mounts.filter(mount => isMountOf(mount, device)).map(mount => `mounted at ${mount.path}`),
-    ...(filesystems.length > 0 ? ['its filesystem is alive, perhaps mounted in another namespace'] : []),
     ...holders.map(holder => `held by ${holder}`),
     ...loops.map(loop => `${loop.kname} is backed by it`),
   ]
@@ -192,6 +190,15 @@ export async function detachLoop(host: Host, device: Device, op: Op): Promise<vo
   const users = await usersOf(host, device)
   if (users.length > 0)
     throw new VolumeInUse({ asked, found: users.join('; '), next: 'unpublish and unstage the volume first' })
+  await waitFor(
+    { asked, timeoutMs: 5_000 },
+    async () => {
+      // The last umount may return before the superblock is gone; one in another mount namespace keeps it for good.
+      if ((await liveFilesystems(host, device)).length > 0)
+        throw new NotYet('its filesystem is alive, perhaps mounted in another namespace')
+    },
+    op,
+  )
   await host.run(
     { file: 'losetup', args: ['--detach', device.path], okCodes: [0, 1], timeoutMs: LOSETUP_MS, onAbort: 'finish' },
     op,

@@ -6,7 +6,8 @@ import type { CapacityRange } from '../volume/capacity.ts'
 import { InvalidRequest, SizeOutOfRange, VolumeNotFound } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, VolumeId } from '../volume/types.ts'
-import { devicesAndViews, findConnected, mountsOf, type NodeSite } from './site.ts'
+import { findConnected, mountsOf, type NodeSite } from './site.ts'
+import { devicesAndViews } from './view.ts'
 
 export interface ExpandRequest {
   readonly id: VolumeId

@@ -1,13 +1,13 @@
 // NodePublishVolume and NodeUnpublishVolume: a staged volume at a path of a workload, and away from it.
 import type { Device } from '../linux/device.ts'
-import { attachLoop, detachLoop } from '../linux/losetup.ts'
 import { bindMount, findMount, isMountOf, type Mount, mountsAt, unmountAll } from '../linux/mount.ts'
 import { ensureDirectory, ensureFile, removeMountPoint } from '../linux/path.ts'
 import { allowsManyTargets, type Capability, isReaderOnly } from '../volume/capability.ts'
 import { EffectMissing, IncompatibleExists, NotStaged, VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { VolumeId } from '../volume/types.ts'
-import { devicesAndViews, findConnected, mountsOf, type NodeSite, requireOwnMounts, requirePath } from './site.ts'
+import { findConnected, mountsOf, type NodeSite, requireOwnMounts, requirePath } from './site.ts'
+import { detachIdleViews, ensureView } from './view.ts'
 
 export interface PublishRequest {
   readonly id: VolumeId
@@ -53,7 +53,7 @@ export async function unpublishVolume(site: NodeSite, id: VolumeId, targetPath: 
   await requireOwnMounts(site, asked, id, present)
   const connected = await findConnected(site, id, op)
   if (present.length > 0) await unmountAll(site.host, targetPath, op)
-  if (connected) await detachIdleViews(site, connected.device, op)
+  if (connected) await detachIdleViews(site.host, connected.device, op)
   await removeMountPoint(site.host, targetPath, op)
 }
 
@@ -132,10 +132,7 @@ async function publishDevice(
   readonly: boolean,
   op: Op,
 ): Promise<void> {
-  const shown =
-    readonly && !device.readonly
-      ? await attachLoop(site.host, { path: device.path, readonly: true, sectorSize: device.sectorSize }, op)
-      : device
+  const shown = readonly ? await ensureView(site.host, device, op) : device
   await bindMount(site.host, shown.path, targetPath, false, op)
   const visible = await findMount(site.host, targetPath)
   if (!visible || !isMountOf(visible, shown) || shown.readonly !== readonly) {
@@ -151,17 +148,9 @@ async function withdraw(site: NodeSite, device: Device, targetPath: string, op: 
   const steady = { ...op, signal: new AbortController().signal }
   try {
     await unmountAll(site.host, targetPath, steady)
-    await detachIdleViews(site, device, steady)
+    await detachIdleViews(site.host, device, steady)
     await removeMountPoint(site.host, targetPath, steady)
   } catch (error) {
     op.log.error({ targetPath, cause: String(error) }, 'could not undo a failed publish')
-  }
-}
-
-async function detachIdleViews(site: NodeSite, device: Device, op: Op): Promise<void> {
-  const [, ...views] = await devicesAndViews(site.host, device)
-  for (const view of views) {
-    // Loop devices that others put on the volume are not ours: kubelet holds a writable one as its lock.
-    if (view.readonly && (await mountsOf(site.host, view)).length === 0) await detachLoop(site.host, view, op)
   }
 }

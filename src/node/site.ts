@@ -1,13 +1,13 @@
 // Where node flows work: this host, its connectors, and which device belongs to which volume.
 import type { Host } from '../host/host.ts'
 import { type Device, findDevice, findDeviceByNumber } from '../linux/device.ts'
-import { loopsBackedBy } from '../linux/losetup.ts'
 import { isMountOf, listMounts, type Mount } from '../linux/mount.ts'
 import type { Connector } from '../transports/transport.ts'
 import { InvalidRequest, VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { NodeId, Segments, VolumeId } from '../volume/types.ts'
 import type { RecordStore } from './record.ts'
+import { devicesAndViews, viewedDevice } from './view.ts'
 
 export interface NodeSite {
   readonly host: Host
@@ -31,12 +31,6 @@ export async function findConnected(site: NodeSite, id: VolumeId, op: Op): Promi
     if (device) return { connector, device }
   }
   return undefined
-}
-
-/** The device and the read-only views of it: loop devices whose backing is the device itself. */
-export async function devicesAndViews(host: Host, device: Device): Promise<Device[]> {
-  const views = await Promise.all((await loopsBackedBy(host, device.path)).map(loop => findDevice(host, loop.kname)))
-  return [device, ...views.filter(view => view !== undefined)]
 }
 
 /** All mounts of the volume on this node: its filesystem, its bound device nodes, and those of its read-only views. */
@@ -77,12 +71,6 @@ async function identify(site: NodeSite, device: Device): Promise<VolumeId | unde
   }
   const below = await viewedDevice(site.host, device)
   return below && (await identify(site, below))
-}
-
-/** The device that a read-only view shows. */
-export async function viewedDevice(host: Host, view: Device): Promise<Device | undefined> {
-  const backing = (await host.files.read(`/sys/block/${view.kname}/loop/backing_file`))?.trim()
-  return backing?.startsWith('/dev/') ? await findDevice(host, backing.slice('/dev/'.length)) : undefined
 }
 
 /** Absolute, normal and printable: everything else could point somewhere else than it seems to. */

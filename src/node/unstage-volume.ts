@@ -5,6 +5,7 @@ import { VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { VolumeId } from '../volume/types.ts'
 import { findConnected, mountsOf, type NodeSite, requireOwnMounts, requirePath } from './site.ts'
+import { detachIdleViews } from './view.ts'
 
 /** CSI spec, NodeUnstageVolume. What is not staged is OK; what is still published is FAILED_PRECONDITION. */
 export async function unstageVolume(site: NodeSite, id: VolumeId, stagingPath: string, op: Op): Promise<void> {
@@ -21,7 +22,10 @@ export async function unstageVolume(site: NodeSite, id: VolumeId, stagingPath: s
     await syncFilesystem(site.host, stagingPath, op)
     await unmountAll(site.host, stagingPath, op)
   }
-  await connected?.connector.disconnect(id, op)
+  if (connected) {
+    await detachIdleViews(site.host, connected.device, op)
+    await connected.connector.disconnect(id, op)
+  }
   await site.records.remove(id)
 }
 
