@@ -146,7 +146,8 @@ async function unlessAbsent<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work
   } catch (error) {
-    if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return undefined
+    // ENODEV: a file of /sys whose object went away between open and read, as when a loop device is detached.
+    if (['ENOENT', 'ENOTDIR', 'ENODEV'].some(code => isCode(error, code))) return undefined
     throw error
   }
 }

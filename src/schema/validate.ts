@@ -17,21 +17,17 @@ export function compile<T>(schema: JSONSchemaType<T>): (input: unknown) => Valid
 }
 
 function explain({ instancePath, keyword, params, message }: ErrorObject): string {
-  const key = instancePath.slice(1).replaceAll('/', '.') || 'the whole'
-  const detail = params as {
-    allowedValues?: unknown[]
-    additionalProperty?: string
-    pattern?: string
-    missingProperty?: string
-  }
+  const at = instancePath.slice(1).replaceAll('/', '.')
+  const below = (name: string | undefined) => [at, name].filter(Boolean).join('.')
+  const detail = params as { allowedValues?: unknown[]; additionalProperty?: string; missingProperty?: string }
   switch (keyword) {
     case 'enum':
-      return `${key} must be one of: ${detail.allowedValues?.join(', ')}`
+      return `${at} must be one of: ${detail.allowedValues?.join(', ')}`
     case 'additionalProperties':
-      return `unknown key ${[instancePath.slice(1).replaceAll('/', '.'), detail.additionalProperty].filter(Boolean).join('.')}`
+      return `unknown key ${below(detail.additionalProperty)}`
     case 'required':
-      return `missing key ${detail.missingProperty}`
+      return `missing key ${below(detail.missingProperty)}`
     default:
-      return `${key} ${message ?? 'is wrong'}`
+      return `${at || 'the whole'} ${message ?? 'is wrong'}`
   }
 }
