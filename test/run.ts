@@ -38,6 +38,9 @@ const runLayer = async (layer: Layer, only: string | undefined): Promise<TestRes
   const missing = firstMissing(layer.needs)
   if (missing !== undefined) return [failure(`the ${layer.name} layer can run here`, missing)]
   const reportDirectory = mkdtempSync(join(tmpdir(), 'ashlar-reports-'))
+  const discard = (): void => rmSync(reportDirectory, { recursive: true, force: true })
+  // Also when Ctrl-C ends the run in the middle of a layer.
+  process.once('exit', discard)
   try {
     const context = { root, reportDirectory, ...(only === undefined ? {} : { only }) }
     const found = await layer.run(context)
@@ -51,7 +54,8 @@ const runLayer = async (layer: Layer, only: string | undefined): Promise<TestRes
       failure(`the ${layer.name} layer runs`, error instanceof Error ? (error.stack ?? error.message) : String(error)),
     ]
   } finally {
-    rmSync(reportDirectory, { recursive: true, force: true })
+    process.off('exit', discard)
+    discard()
   }
 }
 

@@ -8,8 +8,8 @@ import { localFiles } from './local-files.ts'
 
 /** Programs come from the system's own folders, whatever the environment of the driver says. */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-/** A tool that prints more than this is not one of ours. */
-const MAX_OUTPUT = 16 * 1024 * 1024
+/** A tool that prints more than this is not one of ours: the most is a direct read of 1 MiB. */
+const MAX_OUTPUT = 4 * 1024 * 1024
 /** After SIGTERM; a child in uninterruptible sleep survives SIGKILL too and is left behind after as long again. */
 const KILL_AFTER_MS = 2000
 
@@ -122,7 +122,7 @@ function meaningOf(command: Command, asked: string, outcome: Outcome): Output {
   if (!(command.okCodes ?? [0]).includes(exitCode)) {
     throw new CommandFailed({
       asked,
-      found: `exit code ${exitCode}: ${excerpt(stderr || stdout)}`,
+      found: `exit code ${exitCode}: ${excerpt(hide(command, stderr || stdout))}`,
       next: 'see the log',
       code: exitCode,
     })
@@ -137,6 +137,12 @@ function cancelled(asked: string): Cancelled {
 /** The command as it may appear in logs and errors: secrets as ***. */
 function describe(command: Command): string {
   return [command.file, ...command.args.map(arg => String(arg))].join(' ')
+}
+
+/** Some tools repeat their input when they complain about it. */
+function hide(command: Command, text: string): string {
+  const secrets = [...command.args, command.stdin].filter(each => each instanceof Secret).map(each => each.reveal())
+  return secrets.filter(each => each !== '').reduce((rest, each) => rest.replaceAll(each, '***'), text)
 }
 
 function excerpt(text: string): string {

@@ -55,14 +55,17 @@ class FilePool implements Pool {
   async create(spec: VolumeSpec, size: Bytes, op: Op): Promise<Volume> {
     const existing = await this.find(spec.id)
     if (existing) return existing
+    const asked = `create ${spec.id} with ${size} bytes`
     return await this.#promises(async () => {
+      // Before the file is made: of an impossible size the filesystem would only say EFBIG.
+      await this.#requireRoom(asked, size)
       const draft = join(this.#root, 'drafts', `${spec.id}.${randomBytes(6).toString('hex')}`)
       await this.#files.makeDirectory(join(draft, 'claims'))
       let exists = false
       try {
         await this.#files.createExclusive(join(draft, 'volume.json'), encodeSpec(spec))
         await this.#files.createSparse(join(draft, 'data'), size)
-        await this.#requireRoom(`create ${spec.id} with ${size} bytes`, 0n) // the draft is counted already
+        await this.#requireRoom(asked, 0n) // the draft is counted already
         exists = await this.#files.rename(draft, this.#at(spec.id))
       } finally {
         if (!exists) await this.#discard(draft)

@@ -1,8 +1,8 @@
 // The client side: promise calls to a CSI socket, for the command line, the demo and tests.
-import { type ChannelCredentials, type Client, credentials, type ServiceError } from '@grpc/grpc-js'
+import { type ChannelCredentials, type Client, credentials, type ServiceError, status } from '@grpc/grpc-js'
 import { csi } from './proto.ts'
 
-type Service = 'Identity' | 'Controller' | 'Node'
+export type Service = 'Identity' | 'Controller' | 'Node'
 type Callback = (error: ServiceError | null, reply: unknown) => void
 type Rpc = (request: object, options: { deadline: number }, callback: Callback) => unknown
 
@@ -14,8 +14,11 @@ export interface CsiClient {
 
 const TIMEOUT_MS = 120_000
 
-export function connect(socketPath: string): CsiClient {
-  const address = `unix:${socketPath}`
+/** `unix:///run/csi.sock`, `/run/csi.sock` or `tcp://host:port`, as the driver's own --endpoint. */
+export function connect(endpoint: string): CsiClient {
+  const address = endpoint.startsWith('tcp://')
+    ? endpoint.slice('tcp://'.length)
+    : `unix:${endpoint.replace(/^unix:(\/\/)?/, '')}`
   const insecure: ChannelCredentials = credentials.createInsecure()
   const clients: Record<Service, Client> = {
     Identity: new csi.Identity(address, insecure),
@@ -36,4 +39,20 @@ export function connect(socketPath: string): CsiClient {
       for (const client of Object.values(clients)) client.close()
     },
   }
+}
+
+/** The RPCs that `call` knows, by service. */
+export function listMethods(): Record<Service, string[]> {
+  return {
+    Identity: Object.keys(csi.Identity.service),
+    Controller: Object.keys(csi.Controller.service),
+    Node: Object.keys(csi.Node.service),
+  }
+}
+
+/** What a failed call was answered with: `FAILED_PRECONDITION` and the driver’s words; undefined for other errors. */
+export function answerOf(error: unknown): { name: string; details: string } | undefined {
+  if (!(error instanceof Error) || !('code' in error) || !('details' in error)) return undefined
+  const name = status[Number(error.code)]
+  return name === undefined ? undefined : { name, details: String(error.details) }
 }

@@ -76,7 +76,10 @@ function isAlive(path: string): Promise<boolean> {
       probe.destroy()
       resolve(true)
     })
-    probe.once('error', () => resolve(false))
+    // Anything else, as EAGAIN of a full queue, says that somebody listens.
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      resolve(!['ECONNREFUSED', 'ENOENT'].includes(error.code ?? '')),
+    )
   })
 }
 

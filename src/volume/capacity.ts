@@ -31,11 +31,12 @@ export function chooseSize(asked: string, range: CapacityRange | undefined, rule
   const wanted = required > 0n ? required : limit > 0n && limit < rules.fallback ? limit : rules.fallback
   const floor = wanted < rules.minimum ? rules.minimum : wanted
   // A limit alone is filled downwards, a requirement upwards.
-  const size = required > 0n || limit === 0n ? roundUp(floor, rules.granularity) : roundDown(floor, rules.granularity)
-  if (limit > 0n && size > limit) {
+  const whole = required > 0n || limit === 0n ? roundUp(floor, rules.granularity) : roundDown(floor, rules.granularity)
+  const size = whole < rules.minimum ? roundUp(rules.minimum, rules.granularity) : whole
+  if ((limit > 0n && size > limit) || size < rules.minimum) {
     throw new SizeOutOfRange({
       asked,
-      found: `the smallest size that fits is ${size} bytes (minimum ${rules.minimum}, multiples of ${rules.granularity}), above limit_bytes ${limit}`,
+      found: `no size fits: at least ${rules.minimum} bytes, in multiples of ${rules.granularity}, at most limit_bytes ${limit}`,
       next: 'raise limit_bytes or lower required_bytes',
     })
   }

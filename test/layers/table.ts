@@ -1,4 +1,5 @@
 // The test layers: what each runs, and what it needs from the machine.
+import { runSanityLayer } from '../sanity/layer.ts'
 import { runChecks } from './check.ts'
 import { type NodeTestLayer, runNodeTests } from './node-test.ts'
 import type { Requirement } from './requirements.ts'
@@ -55,7 +56,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'sanity',
     needs: ['root', 'tools', 'loop', 'csi-sanity'],
-    run: async context => (await import('../sanity/layer.ts')).runSanityLayer(context),
+    run: runSanityLayer,
     judgesSkips: true,
   },
   { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE) },

@@ -1,6 +1,7 @@
 // The driver's processes under test: their configuration, sockets and logs, and every way to end them.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -55,7 +56,9 @@ export class Driver {
 
   /** The log of all processes, as text. */
   get log(): string {
-    return this.roles.map(role => (existsSync(this.#file(role, 'log')) ? readFileSync(this.#file(role, 'log'), 'utf8') : '')).join('')
+    return this.roles
+      .map(role => (existsSync(this.#file(role, 'log')) ? readFileSync(this.#file(role, 'log'), 'utf8') : ''))
+      .join('')
   }
 
   socket(role: Role): string {
@@ -154,13 +157,21 @@ export class Driver {
   async #waitReady({ role, child, ended, client }: Process): Promise<void> {
     const limit = Date.now() + READY_MS
     while (child.exitCode === null && child.signalCode === null && Date.now() < limit) {
-      if (existsSync(this.socket(role)) && (await isReady(client))) return
+      // A gRPC channel that failed once pauses for a second: look with a plain socket first.
+      if ((await accepts(this.socket(role))) && (await isReady(client))) return
       await sleep(50)
     }
     child.kill('SIGKILL')
     throw new Error(`the driver (${role}) does not serve: ${await ended}\n${this.log.slice(-4000)}`)
   }
 }
+
+const accepts = (path: string): Promise<boolean> =>
+  new Promise(resolve => {
+    const probe = createConnection(path)
+    probe.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    probe.once('connect', () => probe.destroy())
+  })
 
 const isReady = async (client: CsiClient): Promise<boolean> => {
   try {

@@ -30,7 +30,9 @@ export const mountsBelow = (directory: string): MountPoint[] =>
     .flatMap(line => {
       const [before = '', after = ''] = line.split(' - ', 2)
       const [, , , root = '', path = '', options = ''] = before.split(' ')
-      return [{ path: decode(path), root: decode(root), fsType: after.split(' ')[0] ?? '', options: options.split(',') }]
+      return [
+        { path: decode(path), root: decode(root), fsType: after.split(' ')[0] ?? '', options: options.split(',') },
+      ]
     })
     .filter(mount => isBelow(mount.path, directory))
 
@@ -62,7 +64,9 @@ export const loopsBelow = (directory: string): LoopDevice[] => {
   return [...views, ...direct]
 }
 
-export const run = (file: string, ...args: string[]): string => execFileSync(file, args, { encoding: 'utf8' })
+/** What the program printed; throws, with what it complained of, when it fails. */
+export const run = (file: string, ...args: string[]): string =>
+  execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
 /** Unmounts and detaches everything below the directory, whatever happened to it; answers what it found there. */
 export const clear = (directory: string): string[] => {

@@ -87,7 +87,8 @@ for (const isolation of ['none', 'process'] as const) {
       const text = `import { test } from 'node:test'
         test('late', () => { setTimeout(() => { throw new Error('late') }, 5) })
         test('waits', async () => { await new Promise(resolve => setTimeout(resolve, 100)) })\n`
-      assert.ok(countResults(await runFile('late', text)).failed > 0)
+      const failed = (await runFile('late', text)).filter(result => result.status === 'failed')
+      assert.ok(failed.some(result => result.detail?.includes('Error: late')))
     })
 
     it('fails for a failing hook after passed tests', async () => {

@@ -51,7 +51,8 @@ export function createLock(): Middleware {
     if (key === undefined) return await next(call)
     const fingerprint = digest(JSON.stringify([call.method, call.request]))
     const running = held.get(key)
-    if (running && running.fingerprint !== fingerprint) {
+    // An operation that is told to stop will fail: who asks now did not cancel it, and must not be answered so.
+    if (running && (running.fingerprint !== fingerprint || running.stop.signal.aborted)) {
       throw new OperationPending({
         asked: call.method,
         found: `${running.method} is running for the same volume`,

@@ -1,0 +1,73 @@
+// Tests of the configuration's shape: defaults, and every problem at once.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { validateConfig } from './config.ts'
+
+const least = { nodeId: 'n1', endpoint: 'unix:///csi.sock' }
+const problems = (more: object) => validateConfig({ ...least, ...more }).problems.join('\n')
+
+describe('the configuration', () => {
+  it('has a default for all but the node and the endpoint', () => {
+    const result = validateConfig(least)
+    assert.ok('value' in result)
+    assert.deepEqual(result.value, {
+      ...least,
+      driverName: 'csi.ashlar.dev',
+      socketMode: '0660',
+      allowTcp: false,
+      stateDir: '/var/lib/ashlar/node',
+      maxVolumesPerNode: 0,
+      maxConcurrentCalls: 16,
+      drainSeconds: 25,
+      defaultPool: 'default',
+      defaultTransport: 'loop',
+      pools: { default: { type: 'file', path: '/var/lib/ashlar/pool', overcommit: 1, sectorSize: 512 } },
+      log: { level: 'info' },
+    })
+    assert.match(validateConfig({}).problems.join(), /missing key nodeId.*missing key endpoint/)
+  })
+
+  it('fills in the rest of a pool, and does not touch what it was given', () => {
+    const given = { ...least, pools: { default: { type: 'file', path: '/p' } } }
+    const result = validateConfig(given)
+    assert.ok('value' in result)
+    assert.deepEqual(result.value.pools['default'], { type: 'file', path: '/p', overcommit: 1, sectorSize: 512 })
+    assert.deepEqual(given.pools.default, { type: 'file', path: '/p' })
+  })
+
+  it('is refused with every problem at once, each with its key', () => {
+    const text = problems({
+      driverName: '-x',
+      sockteMode: '1',
+      drainSeconds: -1,
+      pools: { default: { type: 'file', path: 'relative', sectorSize: 1024 } },
+      log: { level: 'loud' },
+    })
+    for (const each of [
+      'driverName must match pattern',
+      'unknown key sockteMode',
+      'drainSeconds must be >= 0',
+      'pools.default.path must match pattern',
+      'pools.default.sectorSize must be one of: 512, 4096',
+      'log.level must be one of: trace, debug, info, warn, error',
+    ])
+      assert.ok(text.includes(each), `${each}\nnot in\n${text}`)
+  })
+
+  it('takes driver names as the CSI spec wants them', () => {
+    for (const driverName of ['csi.ashlar.dev', 'a', 'a'.repeat(63), 'x-1.y'])
+      assert.equal(problems({ driverName }), '')
+    for (const driverName of ['', 'a'.repeat(64), '.a', 'a.', 'a_b', 'a/b', 'a b', 'a\n'])
+      assert.notEqual(problems({ driverName }), '', driverName)
+  })
+
+  it('is refused where a schema cannot look', () => {
+    const pool = { type: 'file', path: '/p' }
+    assert.match(problems({ pools: { 'Bad/Name': pool, default: pool } }), /pools\.Bad\/Name must be named/)
+    assert.match(problems({ pools: { fast: pool } }), /defaultPool must be one of: fast/)
+    assert.match(problems({ defaultPool: 'constructor' }), /defaultPool must be one of: default/)
+    assert.match(problems({ zone: 'a b', region: '-' }), /zone must.*\nregion must/)
+    assert.match(problems({ zone: null }), /zone must/)
+    for (const input of [undefined, null, 'text', [], 7]) assert.notEqual(validateConfig(input).problems.length, 0)
+  })
+})

@@ -1,0 +1,65 @@
+// What many tests need: an Op, a folder that goes away, a device, and a match for planned failures.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import type { Device } from '../src/linux/device.ts'
+import type { Capability } from '../src/volume/capability.ts'
+import type { ErrorKind } from '../src/volume/errors.ts'
+import { type Logger, type Op, SILENT } from '../src/volume/op.ts'
+
+export function testOp(signal: AbortSignal = new AbortController().signal): Op {
+  return { log: SILENT, signal }
+}
+
+/** Gone when the test has ended. */
+export async function temporaryFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'ashlar-test-'))
+  t.after(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+/** For assert.rejects and assert.throws: a planned failure of this kind whose message matches. */
+export function failure(kind: ErrorKind, message = /./): { kind: ErrorKind; message: RegExp } {
+  return { kind, message }
+}
+
+export const MIB = 1024n * 1024n
+export const GIB = 1024n * MIB
+
+export function deviceOf(size: bigint = GIB, rest: Partial<Device> = {}): Device {
+  return { path: '/dev/loop7', kname: 'loop7', number: '7:7', size, sectorSize: 512, readonly: false, ...rest }
+}
+
+/** What the kernel shows of the device, for a fake host. */
+export function kernelOf(device: Device, backingFile?: string): Record<string, string> {
+  const at = `/sys/block/${device.kname}`
+  return {
+    [`${at}/dev`]: `${device.number}\n`,
+    [`${at}/size`]: `${device.size / 512n}\n`,
+    [`${at}/ro`]: device.readonly ? '1\n' : '0\n',
+    [`${at}/queue/logical_block_size`]: `${device.sectorSize}\n`,
+    [`/sys/dev/block/${device.number}/uevent`]: `MAJOR=7\nDEVNAME=${device.kname}\nDEVTYPE=disk\n`,
+    ...(backingFile !== undefined && {
+      [`${at}/loop/backing_file`]: `${backingFile}\n`,
+      [`${at}/loop/dio`]: '1\n',
+    }),
+  }
+}
+
+export const MOUNT: Capability = { access: 'mount', mode: 'SINGLE_NODE_WRITER', mountFlags: [] }
+export const BLOCK: Capability = { access: 'block', mode: 'SINGLE_NODE_WRITER', mountFlags: [] }
+
+/** Keeps every line as one JSON text. */
+export function recordingLogger(lines: string[], base: object = {}): Logger {
+  const write = (level: string) => (fields: object, message: string) => {
+    lines.push(JSON.stringify({ level, ...base, ...fields, message }))
+  }
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: fields => recordingLogger(lines, { ...base, ...fields }),
+  }
+}

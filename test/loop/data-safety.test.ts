@@ -1,0 +1,321 @@
+// Checks 13 to 17, 19 and 22: no byte of a volume changes that nobody asked to change, and no wrong device is used.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { localHost } from '../../src/host/local.ts'
+import { findDevice } from '../../src/linux/device.ts'
+import { probe } from '../../src/linux/format.ts'
+import { SILENT } from '../../src/volume/op.ts'
+import { outcome, refused, useDriver } from './harness.ts'
+import { backingOf, clear, loopsBelow, mountsAt, peek, poke, run, sha256 } from './machine.ts'
+import { capabilityOf, MIB, type TestVolume } from './volume.ts'
+
+const bench = useDriver()
+const { driver } = bench
+
+/** Programs that write to a device. */
+const writers = (since: number): string[] =>
+  driver.commands(since).filter(each => /^(mkfs|e2fsck|resize2fs|mount|wipefs(?!.*--no-act)|dd .*of=)/.test(each))
+
+/** The stage is refused, and neither the bytes nor the mounts have changed. */
+const refusedUntouched = async (volume: TestVolume, words: RegExp, over: object = {}): Promise<void> => {
+  const before = sha256(volume.data)
+  const mark = driver.log.length
+  await refused(volume.stage({ ...over }), 'FAILED_PRECONDITION', words)
+  assert.equal(sha256(volume.data), before, 'the bytes are as before')
+  assert.deepEqual(writers(mark), [])
+  assert.deepEqual(mountsAt(volume.staging), [])
+}
+
+for (const [have, asked] of [
+  ['ext4', 'xfs'],
+  ['xfs', 'ext4'],
+] as const) {
+  test(`check 13: a volume that holds ${have}, staged as ${asked}, is refused and unchanged`, async () => {
+    const volume = await bench.volume({ as: '', size: 320 * MIB }).create()
+    await volume.publish({ volume_capability: capabilityOf(have) })
+    await volume.stage({ volume_capability: capabilityOf(have) })
+    writeFileSync(join(volume.staging, 'file'), 'data')
+    await volume.unstage()
+    // The attestation of the first publish is stale by now; even so nothing is written.
+    await refusedUntouched(volume, new RegExp(`holds ${have}, asked for ${asked}`), { volume_capability: capabilityOf(asked) })
+    await volume.stage({ volume_capability: capabilityOf(have) })
+    assert.equal(readFileSync(join(volume.staging, 'file'), 'utf8'), 'data')
+  })
+}
+
+test('check 14: a device that cannot be read is never called blank', async () => {
+  const image = bench.path('image')
+  writeFileSync(image, '')
+  truncateSync(image, 64 * MIB)
+  const path = run('losetup', '--find', '--show', '--direct-io=on', image).trim()
+  bench.defer(() => {
+    run('losetup', '--detach', path)
+    unlinkSync(image)
+  })
+  const host = localHost()
+  const op = { log: SILENT, signal: new AbortController().signal }
+  const device = await findDevice(host, path.slice('/dev/'.length))
+  assert.ok(device)
+  assert.deepEqual(await probe(host, device, op), { kind: 'blank' })
+  truncateSync(image, 0) // every read is an I/O error now; blkid alone says "nothing found"
+  run('blockdev', '--flushbufs', path)
+  await assert.rejects(probe(host, device, op), { name: 'Unavailable' })
+})
+
+test('check 14: a volume whose bytes are gone is refused and not formatted', async () => {
+  const volume = await bench.volume().create()
+  await volume.publish()
+  truncateSync(volume.data, 0)
+  run('blockdev', '--flushbufs', volume.device)
+  const mark = driver.log.length
+  assert.match(await outcome(volume.stage()), /^(UNAVAILABLE|FAILED_PRECONDITION)$/)
+  assert.equal(statSync(volume.data).size, 0)
+  truncateSync(volume.data, volume.size / 2)
+  await refused(volume.stage(), 'FAILED_PRECONDITION', /bytes/)
+  assert.deepEqual(writers(mark), [])
+  assert.ok(!/[^\0]/.test(readFileSync(volume.data, 'latin1')), 'not a byte was written')
+  truncateSync(volume.data, volume.size)
+  await volume.stage()
+})
+
+test('check 14: without the attestation that it never held data a blank volume is not formatted', async () => {
+  const volume = await bench.volume().create()
+  await volume.publish()
+  const { blank, ...without } = volume.route
+  assert.equal(blank, 'true')
+  for (const publish_context of [without, { ...without, blank: 'false' }]) {
+    await refusedUntouched(volume, /does not attest/, { publish_context })
+  }
+})
+
+test('check 14: a volume that was ever written is published without the attestation', async () => {
+  const volume = await bench.volume().up()
+  await volume.publish()
+  assert.equal(volume.route['blank'], 'false')
+  await volume.unstage()
+  await volume.unpublish()
+  await volume.publish()
+  assert.equal(volume.route['blank'], 'false')
+  run('blkdiscard', volume.device) // now it looks blank; it was not
+  poke(volume.data, [32 * MIB, '\0'])
+  await volume.publish()
+  assert.equal(volume.route['blank'], 'false')
+  await refusedUntouched(volume, /does not attest/)
+})
+
+describe('check 15: a device with foreign content is refused and unchanged', () => {
+  const partition = '\x80\0\0\0\x83\0\0\0\0\x08\0\0\0\x08\0\0'
+  const headless: Record<string, number> = { 'an ext4 without its head': 160 * MIB, 'an xfs without its head': 320 * MIB }
+  const contents: Record<string, (volume: TestVolume) => void> = {
+    'a partition table': ({ data }) => poke(data, [446, partition], [510, '\x55\xaa']),
+    'a LUKS header': ({ data }) => poke(data, [0, 'LUKS\xba\xbe\0\x01aes\0']),
+    'a second LUKS header': ({ data }) => poke(data, [16384, 'SKUL\xba\xbe\0\x02']),
+    'an LVM label': ({ data }) => poke(data, [512, `LABELONE${'\x01'.padEnd(16, '\0')}LVM2 001`]),
+    'a swap signature': ({ data }) => poke(data, [4086, 'SWAPSPACE2']),
+    'random bytes at its begin': ({ data }) => poke(data, [0, readFileSync(process.execPath).subarray(4096, MIB)]),
+    'one byte in its first MiB': ({ data }) => poke(data, [777_777, 'x']),
+    'bytes at its end': ({ data, size }) => poke(data, [size - 4096, 'the end']),
+    'an ext4 of somebody else': ({ data }) => run('mkfs.ext4', '-q', '-F', data),
+    'an ext4 without its head': ({ data }) => {
+      run('mkfs.ext4', '-q', '-F', '-b', '4096', data)
+      poke(data, [0, Buffer.alloc(4 * MIB)])
+    },
+    'an xfs without its head': ({ data }) => {
+      run('mkfs.xfs', '-q', '-f', data)
+      poke(data, [0, Buffer.alloc(4 * MIB)])
+    },
+    'two filesystems': ({ data }) => {
+      run('mkfs.ext4', '-q', '-F', data)
+      poke(data, [0, 'XFSB\0\0\x10\0'])
+    },
+  }
+  for (const [what, write] of Object.entries(contents)) {
+    test(`check 15: ${what}`, async () => {
+      const volume = await bench.volume({ size: headless[what] ?? 64 * MIB }).create()
+      await volume.publish()
+      assert.equal(volume.route['blank'], 'true') // attested, so only the look at the device can refuse
+      write(volume)
+      await refusedUntouched(volume, /nothing was written/)
+    })
+  }
+})
+
+test('check 16: a loop number that was given to another volume is not mistaken for the first', async () => {
+  const [volume, other] = [await bench.volume().up(), await bench.volume().up()]
+  writeFileSync(join(volume.staging, 'whose'), 'mine')
+  writeFileSync(join(other.staging, 'whose'), 'theirs')
+  const [mine, theirs] = [volume.device, other.device]
+  await driver.kill()
+  clear(driver.folder)
+  // The same publish contexts after a reboot, but the kernel gave the numbers the other way round.
+  run('losetup', mine, other.data)
+  run('losetup', theirs, volume.data)
+  await driver.start()
+  await volume.stage()
+  await other.stage()
+  assert.deepEqual([backingOf(mine), backingOf(theirs)], [other.data, volume.data])
+  assert.equal(readFileSync(join(volume.staging, 'whose'), 'utf8'), 'mine')
+  assert.equal(readFileSync(join(other.staging, 'whose'), 'utf8'), 'theirs')
+})
+
+test('check 16: the route of another volume is refused', async () => {
+  const [volume, other] = [await bench.volume().create(), await bench.volume().create()]
+  await volume.publish()
+  const before = sha256(other.data)
+  for (const backing_file of [other.data, '/etc/passwd', `${driver.pool}/volumes/../volumes/${volume.id}/data`, '']) {
+    await refused(volume.stage({ publish_context: { ...volume.route, backing_file } }), 'INVALID_ARGUMENT', /not a file of this volume/)
+  }
+  await refused(volume.stage({ publish_context: {} }), 'INVALID_ARGUMENT')
+  assert.equal(sha256(other.data), before)
+  assert.ok(!loopsBelow(driver.folder).some(({ backing }) => backing === other.data))
+})
+
+test('check 16: a file that was unlinked and made anew is not the volume', async () => {
+  const volume = await bench.volume().create()
+  await volume.publish()
+  const saved = bench.path('saved')
+  copyFileSync(volume.data, saved)
+  unlinkSync(volume.data)
+  renameSync(saved, volume.data)
+  assert.match(backingOf(volume.device) ?? '', / \(deleted\)$/)
+  await refusedUntouched(volume, /attached to it|backed by/)
+})
+
+test('check 16: two loop devices on one file are refused', async () => {
+  const volume = await bench.volume().create()
+  await volume.publish()
+  const twin = run('losetup', '--find', '--show', volume.data).trim()
+  await refused(volume.publish(), 'FAILED_PRECONDITION', new RegExp(twin))
+  await refusedUntouched(volume, new RegExp(twin))
+})
+
+test('check 16: a loop device with an offset or a limit is not the volume', async () => {
+  for (const limits of [['--offset', String(MIB)], ['--sizelimit', String(8 * MIB)]]) {
+    const volume = await bench.volume().create()
+    await volume.publish()
+    run('losetup', '--detach', volume.device)
+    run('losetup', ...limits, '--find', volume.data)
+    await refused(volume.stage(), ['FAILED_PRECONDITION', 'INTERNAL'])
+    assert.ok(!/[^\0]/.test(readFileSync(volume.data, 'latin1')), 'not a byte was written')
+  }
+})
+
+/** A process whose current directory keeps the mount busy. */
+const sitIn = async (directory: string): Promise<() => Promise<void>> => {
+  const child = spawn('sleep', ['3600'], { cwd: directory, stdio: 'ignore' })
+  await once(child, 'spawn')
+  const leave = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+  bench.defer(leave)
+  return leave
+}
+
+test('check 17: a busy mount is not removed', async () => {
+  const volume = await bench.volume().up()
+  const target = await volume.publishAt(bench.path('t'))
+  writeFileSync(join(target, 'file'), 'data')
+  const leaveTarget = await sitIn(target)
+  await refused(volume.unpublishAt(target), 'FAILED_PRECONDITION', /busy/)
+  assert.equal(readFileSync(join(target, 'file'), 'utf8'), 'data')
+  await refused(volume.unstage(), 'FAILED_PRECONDITION', /published at/)
+  await leaveTarget()
+  await volume.unpublishAt(target)
+  assert.ok(!existsSync(target))
+
+  const leaveStaging = await sitIn(volume.staging)
+  await refused(volume.unstage(), 'FAILED_PRECONDITION', /busy/)
+  await refused(volume.unpublish(), 'FAILED_PRECONDITION')
+  assert.equal(readFileSync(join(volume.staging, 'file'), 'utf8'), 'data')
+  assert.equal(backingOf(volume.device), volume.data)
+  await leaveStaging()
+  await volume.unstage()
+  assert.ok(existsSync(volume.staging))
+})
+
+test('check 17: mounts stacked on the target all go, a foreign one stays', async () => {
+  const volume = await bench.volume().up()
+  const target = await volume.publishAt(bench.path('t'))
+  for (let n = 0; n < 3; n += 1) run('mount', '--bind', volume.staging, target)
+  await volume.unpublishAt(target)
+  assert.ok(!existsSync(target))
+
+  await volume.publishAt(target)
+  run('mount', '-t', 'tmpfs', 'tmpfs', target)
+  bench.defer(() => run('umount', target))
+  writeFileSync(join(target, 'foreign'), 'data')
+  await refused(volume.unpublishAt(target), 'FAILED_PRECONDITION', /tmpfs/)
+  await refused(volume.publishAt(target), 'FAILED_PRECONDITION', /tmpfs/)
+  assert.equal(readFileSync(join(target, 'foreign'), 'utf8'), 'data')
+  assert.equal(mountsAt(target).length, 2)
+})
+
+test('check 17: files below the target are never removed', async () => {
+  const volume = await bench.volume().up()
+  const target = bench.path('t')
+  mkdirSync(target)
+  writeFileSync(join(target, 'below'), 'data')
+  await volume.publishAt(target)
+  await refused(volume.unpublishAt(target), 'FAILED_PRECONDITION', /not empty/i)
+  assert.deepEqual(mountsAt(target), [])
+  assert.equal(readFileSync(join(target, 'below'), 'utf8'), 'data')
+  unlinkSync(join(target, 'below'))
+  await volume.unpublishAt(target)
+  assert.ok(!existsSync(target))
+})
+
+test('check 19: a second node is refused with the name of the first', async () => {
+  const volume = await bench.volume().create()
+  await volume.publish()
+  await refused(volume.publish({ node_id: 'node-b' }), 'FAILED_PRECONDITION', /node-a/)
+  assert.equal(readdirSync(join(driver.pool, 'volumes', volume.id, 'claims')).length, 1)
+  await volume.unpublish()
+  assert.equal(backingOf(volume.device), undefined, 'the first node cannot write any more')
+  await refused(volume.publish({ node_id: 'node-b' }), 'NOT_FOUND') // a loop volume lives on its own node
+  assert.deepEqual(readdirSync(join(driver.pool, 'volumes', volume.id, 'claims')), [])
+})
+
+for (const as of ['block', 'ext4', 'xfs'] as const) {
+  test(`check 21: a new ${as} volume after a deleted one holds nothing of it`, async () => {
+    const first = await bench.volume({ as }).up()
+    const target = await first.publishAt(bench.path('t'))
+    const secret = 'what the former tenant wrote'
+    if (as === 'block') poke(target, [0, secret], [MIB, secret], [first.size - 512, secret])
+    else writeFileSync(join(target, 'file'), secret.repeat(10_000))
+    await first.teardown()
+
+    const second = await bench.volume({ as, name: first.name }).create()
+    assert.equal(second.id, first.id)
+    await second.publish()
+    const { device } = second
+    for (let offset = 0; offset < second.size; offset += MIB) {
+      assert.ok(!/[^\0]/.test(peek(device, offset, MIB).toString('latin1')), `zeros at ${offset}`)
+    }
+    await second.stage()
+    if (as !== 'block') assert.deepEqual(readdirSync(second.staging).filter(name => name !== 'lost+found'), [])
+  })
+}
+
+test('check 22: DeleteVolume of a volume in use', async () => {
+  const volume = await bench.volume().create()
+  await volume.publish()
+  await refused(volume.delete(), 'FAILED_PRECONDITION')
+  await volume.stage()
+  writeFileSync(join(volume.staging, 'file'), 'data')
+  await refused(volume.delete(), 'FAILED_PRECONDITION')
+  // The claim is lost, the mount is not: what the kernel shows decides.
+  const claims = join(driver.pool, 'volumes', volume.id, 'claims')
+  for (const name of readdirSync(claims)) unlinkSync(join(claims, name))
+  await refused(volume.delete(), 'FAILED_PRECONDITION', /attached/)
+  assert.equal(readFileSync(join(volume.staging, 'file'), 'utf8'), 'data')
+  await volume.publish()
+  await volume.teardown()
+  assert.ok(!existsSync(claims))
+  assert.throws(() => rmdirSync(volume.staging), { code: 'ENOENT' })
+})

@@ -1,0 +1,137 @@
+// One driver for a test file, volumes for each test, and the proof after each test that the driver left nothing behind.
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { after, afterEach, before, beforeEach, type TestContext } from 'node:test'
+import { status } from '@grpc/grpc-js'
+import { Driver, type DriverOptions, makeWorkFolder } from './driver.ts'
+import { clear, loopsBelow, mountsBelow } from './machine.ts'
+import { TestVolume, type VolumeOptions } from './volume.ts'
+
+export type Code = keyof typeof status
+
+/** The rejected call's error, after its code and message were checked. */
+export const refused = async (
+  call: Promise<unknown>,
+  code: Code | readonly Code[],
+  words?: RegExp,
+): Promise<string> => {
+  const codes = typeof code === 'string' ? [code] : code
+  const error = await call.then(
+    reply => assert.fail(`OK ${JSON.stringify(reply)}, expected ${codes.join(' or ')}`),
+    (reason: unknown) => reason as { code?: number; details?: string },
+  )
+  if (error instanceof assert.AssertionError) throw error
+  const details = error.details ?? String(error)
+  assert.ok(
+    codes.some(each => status[each] === error.code),
+    `${status[error.code ?? -1]} "${details}", expected ${codes.join(' or ')}`,
+  )
+  if (words) assert.match(details, words)
+  return details
+}
+
+/** The code of a call's end, as a name. */
+export const outcome = async (call: Promise<unknown>): Promise<Code> =>
+  await call.then(
+    () => 'OK' as const,
+    (error: unknown) => status[(error as { code?: number }).code ?? status.UNKNOWN] as Code,
+  )
+
+export interface Bench {
+  readonly driver: Driver
+  /** A volume that the test may take through its life; it is taken down after the test, through the driver. */
+  volume(options?: VolumeOptions): TestVolume
+  /** A path in the work folder that no other test uses. */
+  path(name: string): string
+  /** Runs after the test, before its volumes are taken down; last one first. */
+  defer(undo: () => unknown): void
+}
+
+/** What the driver keeps when every volume is deleted: nothing. */
+const leftovers = (driver: Driver): string[] => {
+  const list = (folder: string) => (existsSync(folder) ? readdirSync(folder).map(name => join(folder, name)) : [])
+  return [
+    ...mountsBelow(driver.folder).map(({ path }) => `mount ${path}`),
+    ...loopsBelow(driver.folder).map(({ path, backing }) => `${path} backed by ${backing}`),
+    ...['volumes', 'drafts', 'trash'].flatMap(name => list(join(driver.pool, name))),
+    ...list(driver.state),
+  ]
+}
+
+/** Starts a driver before the tests of the file and ends it after them. Each test fails that leaves something behind. */
+export const useDriver = (options: DriverOptions = {}): Bench => {
+  const driver = new Driver(makeWorkFolder(), options)
+  let volumes: TestVolume[] = []
+  let undos: (() => unknown)[] = []
+  let count = 0
+
+  let mark = 0
+  before(async () => await driver.start())
+  beforeEach(() => {
+    mark = driver.log.length
+  })
+  afterEach(async context => {
+    const [mine, undo] = [volumes, undos]
+    volumes = []
+    undos = []
+    for (const each of undo.reverse()) await each()
+    await takeDown(driver, context as TestContext, mine, mark)
+  })
+  after(async () => {
+    const ends = await driver.end('SIGTERM')
+    const found = clear(driver.folder)
+    rmSync(driver.folder, { recursive: true })
+    assert.deepEqual({ ends, found }, { ends: driver.roles.map(() => 'exit 0'), found: [] })
+  })
+
+  return {
+    driver,
+    volume(wanted = {}) {
+      count += 1
+      const staging = join(driver.folder, `s${count}`)
+      mkdirSync(staging)
+      // A volume’s id derives from its name, and its device is found by its id: other runs on this machine have others.
+      const made = new TestVolume(driver, { name: `${basename(driver.folder)}-${count}`, staging, ...wanted })
+      volumes.push(made)
+      return made
+    },
+    path(name) {
+      count += 1
+      return join(driver.folder, `${name}-${count}`)
+    },
+    defer(undo) {
+      undos.push(undo)
+    },
+  }
+}
+
+/** The last lines of the log that are worse than information, for whoever reads a failure. */
+const complaints = (driver: Driver, since: number): string =>
+  driver.log
+    .slice(since)
+    .split('\n')
+    .filter(line => line !== '' && !/^\{"level":"(debug|info)"/.test(line))
+    .slice(-10)
+    .join('\n')
+
+const takeDown = async (
+  driver: Driver,
+  context: TestContext,
+  volumes: readonly TestVolume[],
+  mark: number,
+): Promise<void> => {
+  const problems: string[] = []
+  if (!context.passed) context.diagnostic(`refusals and errors of the driver:\n${complaints(driver, mark)}`)
+  for (const volume of volumes.toReversed()) {
+    await volume.teardown().catch((error: unknown) => problems.push(`teardown of ${volume.name}: ${String(error)}`))
+  }
+  const found = [...problems, ...leftovers(driver)]
+  if (found.length === 0) return
+  // The next test of the file begins with nothing, whatever this one did.
+  await driver.kill()
+  clear(driver.folder)
+  for (const folder of [driver.pool, driver.state]) rmSync(folder, { recursive: true, force: true })
+  await driver.start()
+  if (context.passed) assert.deepEqual(found, [], 'the driver left something behind')
+}

@@ -1,0 +1,129 @@
+// Check 4, and what it means for mkfs: the driver is killed at any instant, and the repeated calls come to the end.
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { outcome, refused, useDriver } from './harness.ts'
+import { loopsBelow, mountsAt, poke, sha256 } from './machine.ts'
+import { stopMkfs } from './mkfs.ts'
+import type { TestVolume } from './volume.ts'
+
+const bench = useDriver()
+const { driver } = bench
+
+/** The whole way up; every call may be a repeat. */
+const up = async (volume: TestVolume, target: string): Promise<void> => {
+  await volume.create()
+  await volume.publish()
+  await volume.stage()
+  await volume.publishAt(target)
+}
+
+/** A mkfs that outlives its driver keeps the device busy for a moment: the orchestrator calls again, and so do we. */
+const persist = async (call: () => Promise<unknown>): Promise<string[]> => {
+  const codes: string[] = []
+  for (;;) {
+    const code = await outcome(call())
+    if (code === 'OK') return codes
+    codes.push(code)
+    assert.ok(codes.length < 100, codes.join())
+    await sleep(100)
+  }
+}
+
+const listIds = async (): Promise<string[]> => {
+  const { entries } = await driver.call<{ entries: { volume: { volume_id: string } }[] }>('Controller', 'ListVolumes')
+  return entries.map(({ volume }) => volume.volume_id)
+}
+
+/** What a killed CreateVolume left is swept when the driver starts and it is old. */
+const sweepDrafts = async (): Promise<void> => {
+  const drafts = join(driver.pool, 'drafts')
+  const old = new Date(Date.now() - 3_600_000)
+  for (const name of readdirSync(drafts)) utimesSync(join(drafts, name), old, old)
+  await driver.restart()
+  assert.deepEqual(readdirSync(drafts), [])
+}
+
+for (const as of ['ext4', 'xfs'] as const) {
+  test(`check 4: killed at five instants on the way to a published ${as} volume`, async () => {
+    const rehearsal = bench.volume({ as })
+    const start = performance.now()
+    await up(rehearsal, bench.path('t'))
+    const duration = performance.now() - start
+    for (let n = 0; n < 5; n += 1) {
+      const volume = bench.volume({ as })
+      const target = bench.path('t')
+      const first = outcome(up(volume, target))
+      await sleep(((n + 0.5 + Math.random() / 2) / 5) * duration)
+      await driver.kill()
+      await first
+      await driver.start()
+      await persist(async () => await up(volume, target))
+      assert.equal((await listIds()).filter(id => id === volume.id).length, 1)
+      assert.equal(loopsBelow(volume.data).length, 1)
+      assert.deepEqual([mountsAt(volume.staging).length, mountsAt(target).length], [1, 1])
+      writeFileSync(join(target, 'file'), 'data')
+      await volume.unpublishAt(target)
+      await volume.unstage()
+      await volume.stage()
+      assert.equal(readFileSync(join(volume.staging, 'file'), 'utf8'), 'data')
+      await volume.teardown()
+    }
+    await sweepDrafts()
+  })
+
+  test(`check 4: driver and mkfs.${as} killed while mkfs runs`, async () => {
+    const { volume, mkfs } = await stopMkfs(bench, as)
+    await driver.kill()
+    await mkfs.kill()
+    await driver.start()
+    await volume.stage()
+    assert.deepEqual(mountsAt(volume.staging).map(({ fsType }) => fsType), [as])
+    writeFileSync(join(volume.staging, 'file'), 'data')
+  })
+
+  test(`check 4: driver killed while mkfs.${as} runs on`, async () => {
+    const { volume, mkfs } = await stopMkfs(bench, as)
+    await driver.kill()
+    await driver.start()
+    const code = await outcome(volume.stage())
+    assert.notEqual(code, 'OK', 'the first mkfs still holds the device')
+    assert.deepEqual(mountsAt(volume.staging), [])
+    mkfs.resume()
+    await mkfs.gone()
+    await volume.stage()
+    writeFileSync(join(volume.staging, 'file'), 'data')
+    await volume.unstage()
+    await volume.stage()
+    assert.equal(readFileSync(join(volume.staging, 'file'), 'utf8'), 'data')
+  })
+}
+
+test('check 4: an unfinished xfs without the note of this node is refused', async () => {
+  const { volume, mkfs } = await stopMkfs(bench, 'xfs')
+  mkfs.resume()
+  await mkfs.gone()
+  await volume.stage()
+  await volume.unstage()
+  // sb_inprogress, as mkfs.xfs leaves it when it is killed between its first and its last write.
+  poke(volume.data, [126, '\x01'])
+  const before = sha256(volume.data)
+  await refused(volume.stage(), 'FAILED_PRECONDITION', /did not finish/)
+  assert.equal(sha256(volume.data), before)
+})
+
+test('check 4: a volume that was used is not formatted again by an old note', async () => {
+  const volume = await bench.volume().up()
+  writeFileSync(join(volume.staging, 'file'), 'data')
+  const [note = ''] = readdirSync(driver.state)
+  assert.ok(!readFileSync(join(driver.state, note), 'utf8').includes('formatting'))
+  await driver.kill()
+  unlinkSync(join(driver.state, note))
+  await driver.start()
+  await volume.stage()
+  await volume.unstage()
+  await volume.stage()
+  assert.equal(readFileSync(join(volume.staging, 'file'), 'utf8'), 'data')
+})
