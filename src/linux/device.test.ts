@@ -27,7 +27,7 @@ describe('a device', () => {
     const good = fakeHost([{ run, stdout: 'x'.repeat(4096) }])
     assert.equal((await readDirect(good, device, 8192n, 4096, op)).length, 4096)
     assert.equal(good.commands[0]?.onAbort, 'kill')
-    assert.equal(good.commands[0]?.encoding, 'latin1')
+    assert.equal(good.commands[0].encoding, 'latin1')
     for (const bad of [{ stdout: 'x' }, { stdout: '' }, { code: 1, stderr: 'Input/output error' }])
       await assert.rejects(readDirect(fakeHost([{ run, ...bad }]), device, 8192n, 4096, op), failure('unavailable'))
   })

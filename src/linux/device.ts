@@ -4,6 +4,7 @@ import { CommandFailed, Unavailable, WrongDevice } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes } from '../volume/types.ts'
 import { NotYet, waitFor } from './wait.ts'
+import { askXfsIo } from './xfs-io.ts'
 
 export interface Device {
   /** /dev/loop0 */
@@ -101,6 +102,35 @@ export async function readDirect(host: Host, device: Device, offset: Bytes, leng
     if (error instanceof CommandFailed) throw complain(error.message, error)
     throw error
   }
+}
+
+const PAGE = 4096
+
+/** The first of these pages that holds anything but zeros, past the page cache. Throws Unavailable when one cannot be read. */
+export async function firstWrittenPage(
+  host: Host,
+  device: Device,
+  offsets: readonly Bytes[],
+  op: Op,
+): Promise<Bytes | undefined> {
+  const commands = offsets.map(offset => `pread -v -b ${PAGE} ${offset} ${PAGE}`)
+  const stdout = await askXfsIo(host, { path: device.path, direct: true, commands }, op)
+  const read = [...stdout.matchAll(/^read (\d+)\/\d+ bytes at offset (\d+)$/gm)]
+  if (
+    read.length !== offsets.length ||
+    read.some(([, bytes, at], n) => bytes !== String(PAGE) || at !== String(offsets[n]))
+  ) {
+    throw new Unavailable({
+      asked: `read ${offsets.length} pages of ${device.path}`,
+      found: `only ${read.length} came`,
+      next: 'the device is there but does not answer; check what it is backed by',
+    })
+  }
+  // "00001000:  00 00 53 ef ...  ..S.": sixteen bytes a line
+  const written = [...stdout.matchAll(/^([0-9a-f]+):((?: +[0-9a-f]{2}){16})/gm)].find(([, , bytes]) =>
+    /[1-9a-f]/.test(bytes ?? ''),
+  )
+  return written === undefined ? undefined : (BigInt(`0x${written[1] ?? '0'}`) / BigInt(PAGE)) * BigInt(PAGE)
 }
 
 /** Numbers of devices that are stacked on this one and keep it busy (device-mapper, MD). */

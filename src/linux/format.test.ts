@@ -27,6 +27,24 @@ function disk(bytes: Readonly<Record<number, string>> = {}): (text: string) => s
   }
 }
 
+/** Answers xfs_io reads from the same bytes, as it prints them. */
+function pages(bytes: Readonly<Record<number, string>> = {}): (text: string) => string {
+  return text =>
+    [...text.matchAll(/pread -v -b 4096 (\d+) 4096/g)]
+      .map(([, at = '']) => {
+        const page = Buffer.from(disk(bytes)(`dd bs=4096 count=1 skip=${at} iflag=direct`), 'latin1')
+        const lines = Array.from({ length: 256 }, (_, n) => {
+          const line = page
+            .subarray(n * 16, n * 16 + 16)
+            .toString('hex')
+            .replace(/../g, '$& ')
+          return `${(Number(at) + n * 16).toString(16).padStart(8, '0')}:  ${line} ................`
+        })
+        return [...lines, `read 4096/4096 bytes at offset ${at}`, '4 KiB, 1 ops; 0.0002 sec', ''].join('\n')
+      })
+      .join('')
+}
+
 /** The whole conversation of one probe. */
 function conversation({
   bytes = {},
@@ -43,7 +61,9 @@ function conversation({
     { ...read, stdout: disk(bytes) },
     { run: BLKID, ...blkid },
     { run: WIPEFS, stdout: wipefs },
-    { ...read, repeats: true, stdout: disk(bytes) },
+    { ...read, stdout: disk(bytes) },
+    { ...read, stdout: disk(bytes) },
+    { run: /^xfs_io -r -d (-c pread -v -b 4096 \d+ 4096 )+\/dev\/loop7$/, stdout: pages(bytes) },
   ]
 }
 const probed = async (given: Parameters<typeof conversation>[0], on = device): Promise<Content> =>
@@ -148,7 +168,7 @@ describe('a probe', () => {
 describe('format', () => {
   const ext4: FormatOptions = { fsType: 'ext4', uuid: UUID }
   const xfs: FormatOptions = { fsType: 'xfs', uuid: UUID }
-  const after = (blkid: Omit<Line, 'run'>, rest = {}): Line[] => [FLUSH, ...conversation({ blkid, ...rest })]
+  const after = (blkid: Omit<Line, 'run'>, rest = {}): Line[] => conversation({ blkid, ...rest })
   const done = ({ fsType, uuid }: FormatOptions) => after(tags(`TYPE=${fsType}`, `UUID=${uuid}`))
 
   it('gives the filesystem its UUID and the numbers that were asked for, and is never stopped half-way or forced', async () => {
@@ -156,7 +176,7 @@ describe('format', () => {
       const host = fakeHost([{ run: /^mkfs\./ }, ...done(options)])
       await format(host, device, options, op)
       assert.equal(host.commands[0]?.onAbort, 'finish')
-      assert.ok(!host.commands[0]?.args.some(arg => arg === '-f' || arg === '-F'))
+      assert.ok(!host.commands[0].args.some(arg => arg === '-f' || arg === '-F'))
       return host.said[0]
     }
     assert.equal(

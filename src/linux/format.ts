@@ -5,7 +5,7 @@ import { KIB, MIB, SMALLEST_FILESYSTEM } from '../volume/capacity.ts'
 import { EffectMissing, RefusesToFormat, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes } from '../volume/types.ts'
-import { type Device, flushBuffers, readDirect } from './device.ts'
+import { type Device, firstWrittenPage, flushBuffers, readDirect } from './device.ts'
 
 export type Content =
   | { kind: 'blank' }
@@ -94,34 +94,30 @@ async function lowLevelProbe(
   return { code, tags }
 }
 
-/** Where superblocks and their copies live; a device that was ever formatted has bytes in one of these places. */
-function regionsOf(size: Bytes): { offset: Bytes; length: number }[] {
-  const page = 4n * KIB
+const PAGE = 4n * KIB
+
+/** Pages where copies of superblocks live, and samples between them. */
+function telltalePages(size: Bytes): Bytes[] {
   const ext4Copies = [
     ...[8193n, 24577n, 40961n].map(block => block * KIB), // 1 KiB blocks
     ...[16384n, 49152n].map(block => block * 2n * KIB), // 2 KiB blocks
     ...[32768n, 98304n, 163840n, 229376n, 819200n].map(block => block * 4n * KIB), // 4 KiB blocks: sparse_super, ext4(5)
   ]
-  const xfsGroups = [1n, 2n, 3n].map(n => (((size / 4n) * n) / page) * page) // four allocation groups by default: mkfs.xfs(8)
-  const samples = Array.from({ length: 8 }, (_, n) => (((size / 9n) * BigInt(n + 1)) / page) * page)
-  const whole = (offset: Bytes, length: Bytes) => ({ offset, length: Number(length) })
-  const edge = size < 2n * MIB ? (size / 2n / page) * page : MIB
-  return [
-    whole(0n, edge),
-    whole(size - edge - (size % 512n), edge),
-    // Direct reads need aligned offsets: take the page that holds the copy.
-    ...[...ext4Copies, ...xfsGroups, ...samples]
-      .map(offset => (offset / page) * page)
-      .filter(offset => offset + page <= size)
-      .map(offset => whole(offset, page)),
-  ]
+  const xfsGroups = [1n, 2n, 3n].map(n => (size / 4n) * n) // four allocation groups by default: mkfs.xfs(8)
+  const samples = Array.from({ length: 8 }, (_, n) => (size / 9n) * BigInt(n + 1))
+  // Direct reads need aligned offsets: take the page that holds the copy.
+  return [...ext4Copies, ...xfsGroups, ...samples]
+    .map(offset => (offset / PAGE) * PAGE)
+    .filter(offset => offset + PAGE <= size)
 }
 
 async function firstWrittenRegion(host: Host, device: Device, op: Op): Promise<Bytes | undefined> {
-  for (const { offset, length } of regionsOf(device.size)) {
-    if (/[^\0]/.test(await readDirect(host, device, offset, length, op))) return offset
+  const { size } = device
+  const edge = size < 2n * MIB ? (size / 2n / PAGE) * PAGE : MIB
+  for (const offset of [0n, size - edge - (size % 512n)]) {
+    if (/[^\0]/.test(await readDirect(host, device, offset, Number(edge), op))) return offset
   }
-  return undefined
+  return await firstWrittenPage(host, device, telltalePages(size), op)
 }
 
 /**
@@ -143,7 +139,6 @@ export async function format(host: Host, device: Device, options: FormatOptions,
     { file: `mkfs.${options.fsType}`, args: [...args, device.path], timeoutMs: MKFS_MS, onAbort: 'finish' },
     op,
   )
-  await flushBuffers(host, device, op)
   const found = await probe(host, device, op)
   if (found.kind !== 'filesystem' || found.type !== options.fsType || found.uuid !== options.uuid) {
     throw new EffectMissing({

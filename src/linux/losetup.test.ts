@@ -104,7 +104,7 @@ describe('verify', () => {
       stdout: JSON.stringify({ loopdevices: [row] }),
     }
     const host = fakeHost([line], kernelOf(device, backing === '' ? path : backing.replace('%', path)))
-    return verifyLoop(host, deviceOf(size), path, op)
+    return await verifyLoop(host, deviceOf(size), path, op)
   }
 
   it('accepts the very file', async t => {

@@ -3,16 +3,14 @@ import type { Host } from '../host/host.ts'
 import { EffectMissing } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes } from '../volume/types.ts'
+import { askXfsIo } from './xfs-io.ts'
 
 const TOOL_MS = 30_000
 const TAIL = 4096n
 
 /** Is there any data extent (SEEK_DATA, lseek(2))? Allocated but never written ranges count as holes. */
 export async function holdsData(host: Host, path: string, op: Op): Promise<boolean> {
-  const { stdout } = await host.run(
-    { file: 'xfs_io', args: ['-r', '-c', 'seek -d 0', path], timeoutMs: TOOL_MS, onAbort: 'kill' },
-    op,
-  )
+  const stdout = await askXfsIo(host, { path, direct: false, commands: ['seek -d 0'] }, op)
   const answer = /^DATA\s+(\S+)$/m.exec(stdout)?.[1]
   if (answer === undefined)
     throw new EffectMissing({

@@ -50,7 +50,7 @@ export async function expandVolume(
   if (filesystem) await growFilesystem(site.host, { device, path: filesystem.path, fsType: filesystem.fsType }, op)
   const [, ...views] = await devicesAndViews(site.host, device)
   for (const view of views) await refreshLoopSize(site.host, view, op)
-  op.log.info({ volume: id, size: String(device.size) }, 'volume expanded on this node')
+  op.log.info({ size: String(device.size) }, 'volume expanded on this node')
   return device.size
 }
 

@@ -42,7 +42,7 @@ export async function publishVolume(site: NodeSite, request: PublishRequest, op:
     await withdraw(site, device, targetPath, op)
     throw error
   }
-  op.log.info({ volume: id, targetPath, readonly }, 'volume published')
+  op.log.info({ targetPath, readonly }, 'volume published')
 }
 
 /** CSI spec, NodeUnpublishVolume. What is not published is OK; the target path is gone afterwards. */

@@ -142,7 +142,7 @@ async function confirmStaged(site: NodeSite, plan: Plan, mounted: Mount, isNew: 
 }
 
 async function stageFilesystem(site: NodeSite, plan: Plan, device: Device, note: StageRecord, op: Op): Promise<void> {
-  const { asked, id, stagingPath, fsType, options, readonly } = plan
+  const { asked, stagingPath, fsType, options, readonly } = plan
   const elsewhere = (await mountsOf(site.host, device)).map(mount => mount.path)
   if (elsewhere.length > 0) {
     throw new IncompatibleExists({
@@ -156,7 +156,7 @@ async function stageFilesystem(site: NodeSite, plan: Plan, device: Device, note:
   await mountFilesystem(site.host, { device, path: stagingPath, fsType, options, readonly }, op)
   if (isNew) await finishNew(site, plan, op)
   await growIfSmaller(site, plan, device, op)
-  op.log.info({ volume: id, device: device.path, fsType, isNew }, 'volume staged')
+  op.log.info({ device: device.path, fsType, isNew }, 'volume staged')
 }
 
 /** True if the filesystem is new: made by this call, or by an earlier one that did not come to its end. */
@@ -219,7 +219,7 @@ async function finishNew(site: NodeSite, plan: Plan, op: Op): Promise<void> {
 /** Clones and offline expansions arrive larger than their filesystem. A mount is worth more than its growth. */
 async function growIfSmaller(
   site: NodeSite,
-  { id, stagingPath, fsType, readonly }: Plan,
+  { stagingPath, fsType, readonly }: Plan,
   device: Device,
   op: Op,
 ): Promise<void> {
@@ -228,7 +228,7 @@ async function growIfSmaller(
     await growFilesystem(site.host, { device, path: stagingPath, fsType }, op)
   } catch (error) {
     if (!(error instanceof DriverError)) throw error
-    op.log.warn({ volume: id, cause: error.message }, 'staged, but the filesystem is smaller than its device')
+    op.log.warn({ cause: error.message }, 'staged, but the filesystem is smaller than its device')
   }
 }
 
@@ -242,6 +242,6 @@ async function undo(site: NodeSite, { id, stagingPath, connector }: Plan, op: Op
     const record = await site.records.find(id)
     if (record && !record.formatting && !record.rootPending) await site.records.remove(id)
   } catch (error) {
-    op.log.error({ volume: id, cause: String(error) }, 'could not undo a failed stage')
+    op.log.error({ cause: String(error) }, 'could not undo a failed stage')
   }
 }

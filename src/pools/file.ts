@@ -103,7 +103,7 @@ class FilePool implements Pool {
       throw error
     }
     await this.#discard(trash)
-    op.log.info({ volume: id }, 'volume deleted')
+    op.log.info({}, 'volume deleted')
   }
 
   async grow(id: VolumeId, to: Bytes, op: Op): Promise<Volume> {

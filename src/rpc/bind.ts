@@ -38,7 +38,7 @@ function bindMethod(service: string, method: string, handler: AnyMethod, pipe: P
     const gone = new AbortController()
     grpcCall.on('cancelled', () => gone.abort())
     const op = {
-      log: pipe.log.child({ method, call: randomUUID(), ...volumeOf(grpcCall.request) }),
+      log: pipe.log.child({ method, call: randomUUID(), ...subjectOf(grpcCall.request) }),
       signal: AbortSignal.any([gone.signal, pipe.stop]),
     }
     const call: Call = { service, method, request: grpcCall.request as Record<string, unknown>, op }
@@ -76,8 +76,8 @@ function nameOfAbort(error: unknown, deadline: number): unknown {
   return new Cancelled({ asked: 'answer', found: 'the caller went away', next: 'call again' })
 }
 
-function volumeOf(request: object): { volume?: string } {
+function subjectOf(request: object): { volume?: string; name?: string } {
   if ('volume_id' in request && typeof request.volume_id === 'string' && request.volume_id !== '')
     return { volume: request.volume_id }
-  return 'name' in request && typeof request.name === 'string' ? { volume: request.name } : {}
+  return 'name' in request && typeof request.name === 'string' ? { name: request.name } : {}
 }

@@ -120,7 +120,7 @@ function createConnector(host: Host): Connector {
 
 /** Attaches the file, or finds it attached, wherever the last boot or another process left it; then proves it. */
 async function attach(host: Host, id: VolumeId, route: LoopRoute, op: Op): Promise<Device> {
-  const { backingFile, sectorSize, readonly } = route
+  const { backingFile } = route
   const file = await host.files.facts(backingFile)
   if (file?.kind !== 'file') {
     throw new VolumeNotFound({
@@ -129,12 +129,21 @@ async function attach(host: Host, id: VolumeId, route: LoopRoute, op: Op): Promi
       next: 'use the volume on the node that holds its pool',
     })
   }
-  const present = await onlyDeviceOf(host, id)
-  if (present && (present.readonly !== readonly || present.sectorSize !== sectorSize))
-    await detachLoop(host, present, op)
-  const attached = await attachLoop(host, { path: backingFile, readonly, sectorSize }, op)
+  const attached = await reuseOrAttach(host, id, route, op)
   const device = attached.size < file.size ? await refreshLoopSize(host, attached, op) : attached
   await verifyLoop(host, device, backingFile, op)
   await onlyDeviceOf(host, id)
   return await waitForDevice(host, device.kname, route.size, op)
+}
+
+async function reuseOrAttach(
+  host: Host,
+  id: VolumeId,
+  { backingFile, sectorSize, readonly }: LoopRoute,
+  op: Op,
+): Promise<Device> {
+  const present = await onlyDeviceOf(host, id)
+  if (present?.readonly === readonly && present.sectorSize === sectorSize) return present
+  if (present) await detachLoop(host, present, op)
+  return await attachLoop(host, { path: backingFile, readonly, sectorSize }, op)
 }

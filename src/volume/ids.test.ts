@@ -49,7 +49,7 @@ describe('a volume id', () => {
       fc.property(pool, name, (where, called) => {
         const parsed = parseVolumeId(encodeVolumeId(where, called))
         assert.equal(parsed?.pool, where)
-        assert.equal(encodeVolumeId(where, called), `vol-${where}-${parsed?.hash}`)
+        assert.equal(encodeVolumeId(where, called), `vol-${where}-${parsed.hash}`)
       }),
     )
   })

@@ -98,7 +98,7 @@ describe('the lock', () => {
     first.abort()
     assert.equal(work.state.signal?.aborted, false)
     second.abort()
-    assert.equal(work.state.signal?.aborted, true)
+    assert.deepEqual(work.state.signal.aborted, true)
     work.resolve({})
     await Promise.all(calls)
   })
