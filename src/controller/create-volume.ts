@@ -4,7 +4,6 @@ import { encodeParameters, parseParameters, type StorageParameters } from '../sc
 import { type Capability, isSameCapability, refusal } from '../volume/capability.ts'
 import { type CapacityRange, chooseSize, GIB, MIB, SMALLEST_FILESYSTEM, satisfies } from '../volume/capacity.ts'
 import { IncompatibleExists, InvalidRequest, PoolFull } from '../volume/errors.ts'
-import { encodeVolumeId } from '../volume/ids.ts'
 import { firstRefusedOption } from '../volume/mount-options.ts'
 import type { Op } from '../volume/op.ts'
 import { isServed } from '../volume/topology.ts'
@@ -46,7 +45,7 @@ export async function createVolume(site: ControllerSite, request: CreateVolumeRe
     })
   }
   const spec: VolumeSpec = {
-    id: encodeVolumeId(pool.name, request.name),
+    id: pool.idFor(request.name),
     name: request.name,
     capabilities: request.capabilities,
     parameters: encodeParameters(parameters),
@@ -67,7 +66,7 @@ async function requireNewName(
   request: CreateVolumeRequest,
 ): Promise<void> {
   for (const pool of site.pools.values()) {
-    const existing = await pool.find(encodeVolumeId(pool.name, request.name))
+    const existing = await pool.find(pool.idFor(request.name))
     if (!existing || (pool === wanted && isServed(existing.segments, request.requisite))) continue
     const where = pool === wanted ? `at ${JSON.stringify(existing.segments)}` : `in pool ${pool.name}`
     throw new IncompatibleExists({

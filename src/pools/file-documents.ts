@@ -1,10 +1,21 @@
 // The documents that the file pool keeps beside the bytes; each is written once and never changed.
-import { isDeepStrictEqual } from 'node:util'
 import { Unavailable } from '../volume/errors.ts'
 import type { Claim, VolumeSpec } from '../volume/types.ts'
 
 /** Raised when a reader of the old version would misread the new one; unknown versions are refused, not guessed. */
 const VERSION = 1
+
+export interface PoolDocument {
+  readonly uuid: string
+}
+
+export function encodePool(pool: PoolDocument): string {
+  return encode('pool', pool)
+}
+
+export function parsePool(text: string, path: string): PoolDocument {
+  return parse('pool', text, path) as PoolDocument
+}
 
 export function encodeSpec(spec: VolumeSpec): string {
   return encode('volume', spec)
@@ -20,10 +31,6 @@ export function encodeClaim(claim: Claim): string {
 
 export function parseClaim(text: string, path: string): Claim {
   return parse('claim', text, path) as Claim
-}
-
-export function isSameSpec(a: VolumeSpec, b: VolumeSpec): boolean {
-  return isDeepStrictEqual(a, b)
 }
 
 function encode(kind: string, content: object): string {

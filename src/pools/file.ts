@@ -3,19 +3,27 @@
 //   <pool>/volumes/<id>/data          the bytes; the file's size is the volume's size
 //   <pool>/volumes/<id>/volume.json   what CreateVolume fixed for ever
 //   <pool>/volumes/<id>/claims/*.json which nodes may use it
+//   <pool>/pool.json                 the pool's own UUID, so that ids are unique on a host with several pools
 //   <pool>/drafts/, <pool>/trash/     volumes that do not exist yet, or any more
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
 import { holdsData, lengthenFile } from '../linux/sparse.ts'
 import { isMultiNode } from '../volume/capability.ts'
 import { MIB } from '../volume/capacity.ts'
-import { PoolFull, PublishedElsewhere, SizeOutOfRange, VolumeInUse, VolumeNotFound } from '../volume/errors.ts'
-import { digest } from '../volume/ids.ts'
+import {
+  PoolFull,
+  PublishedElsewhere,
+  SizeOutOfRange,
+  Unavailable,
+  VolumeInUse,
+  VolumeNotFound,
+} from '../volume/errors.ts'
+import { digest, encodeVolumeId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import { createQueue, type Queue } from '../volume/queue.ts'
 import type { Backing, Bytes, Claim, NodeId, Volume, VolumeId, VolumeSpec } from '../volume/types.ts'
-import { encodeClaim, encodeSpec, parseClaim, parseSpec } from './file-documents.ts'
+import { encodeClaim, encodePool, encodeSpec, parseClaim, parsePool, parseSpec } from './file-documents.ts'
 import type { Pool, PoolConfig, PoolKind, Room } from './pool.ts'
 
 /** Drafts and trash of a process that died; a live one is done with them in milliseconds. */
@@ -36,6 +44,7 @@ class FilePool implements Pool {
   readonly #host: Host
   readonly #root: string
   readonly #overcommit: number
+  #uuid = ''
   /** Counting promises and making the next one is one step within a process. */
   readonly #promises: Queue = createQueue()
 
@@ -49,7 +58,12 @@ class FilePool implements Pool {
 
   async prepare(): Promise<void> {
     for (const folder of ['volumes', 'drafts', 'trash']) await this.#files.makeDirectory(join(this.#root, folder))
+    this.#uuid = await this.#ownUuid()
     await this.#sweep()
+  }
+
+  idFor(name: string): VolumeId {
+    return encodeVolumeId(this.name, `${this.#uuid}/${name}`)
   }
 
   async create(spec: VolumeSpec, size: Bytes, op: Op): Promise<Volume> {
@@ -148,6 +162,11 @@ class FilePool implements Pool {
     const isNew = await this.#writeClaim(id, path, claim)
     // Write first, look then: of two controllers that claim for two nodes at least one sees the other.
     const all = await this.claims(id)
+    const own = all.find(each => each.node === claim.node)
+    if (!own) {
+      // A delete that saw no claim has moved the volume away in this instant; it moves it back when it sees this one.
+      throw new Unavailable({ asked: `publish ${id}`, found: 'it is being deleted', next: 'call again' })
+    }
     const other = all.find(each => each.node !== claim.node)
     if (other && !(isMultiNode(claim.capability.mode) && isMultiNode(other.capability.mode))) {
       if (isNew) await this.#files.removeFile(path)
@@ -157,7 +176,7 @@ class FilePool implements Pool {
         next: `unpublish it from ${other.node} first`,
       })
     }
-    return { claim: all.find(each => each.node === claim.node) ?? claim, isNew }
+    return { claim: own, isNew }
   }
 
   async release(id: VolumeId, node: NodeId): Promise<void> {
@@ -248,6 +267,13 @@ class FilePool implements Pool {
         next: 'delete volumes, enlarge the filesystem of the pool, or raise its overcommit',
       })
     }
+  }
+
+  /** Of two processes that open a new pool at once, one gives it its UUID, and both read that. */
+  async #ownUuid(): Promise<string> {
+    const path = join(this.#root, 'pool.json')
+    await this.#files.createExclusive(path, encodePool({ uuid: randomUUID() }))
+    return parsePool((await this.#files.read(path)) ?? '', path).uuid
   }
 
   async #sweep(): Promise<void> {

@@ -20,6 +20,8 @@ export interface Pool {
   readonly granularity: Bytes
   /** Of the devices that new volumes get. */
   readonly sectorSize: number
+  /** The id of the volume with this name: the same at every call, and no other pool has it, whatever that is called. */
+  idFor(name: string): VolumeId
   /** Answers the volume that exists under this id, new or old; the caller compares. Throws PoolFull. */
   create(spec: VolumeSpec, size: Bytes, op: Op): Promise<Volume>
   find(id: VolumeId): Promise<Volume | undefined>

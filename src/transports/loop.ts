@@ -107,7 +107,7 @@ function createExporter(host: Host, nodeId: string): Exporter {
 
 function createConnector(host: Host): Connector {
   return {
-    connect: (id, route, op) => attach(host, id, parseLoopRoute(id, route), op),
+    connect: async (id, route, op) => await attach(host, id, parseLoopRoute(id, route), op),
     find: id => onlyDeviceOf(host, id),
     async identify(device) {
       const bound = await findLoop(host, device.kname)

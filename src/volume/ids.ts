@@ -10,11 +10,11 @@ export function isPoolName(text: string): boolean {
 }
 
 /**
- * `vol-<pool>-<32 hex>`: at most 69 bytes, safe as a file name, free of `/` and of `^` (kube-controller-manager splits
+ * `seed`: the volume's name, made unique by its pool. `vol-<pool>-<32 hex>`: at most 69 bytes, safe as a file name, free of `/` and of `^` (kube-controller-manager splits
  * driver^handle). 128 bits of SHA-256 make two names of one pool collide with odds of 2^-64 after 2^32 volumes.
  */
-export function encodeVolumeId(pool: string, name: string): VolumeId {
-  return `vol-${pool}-${digest(name).slice(0, 32)}`
+export function encodeVolumeId(pool: string, seed: string): VolumeId {
+  return `vol-${pool}-${digest(seed).slice(0, 32)}`
 }
 
 /** undefined for an id that this driver never issued. */

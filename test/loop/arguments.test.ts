@@ -1,4 +1,4 @@
-// Checks 20 and 23 to 32: what callers may ask, which code says why not, and that names reach no path.
+// Checks 20, 23 to 27 and 32: what callers may ask, which code says why not, and that names reach no path.
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,22 +9,6 @@ import { capabilityOf, type Fields, GIB, MIB, type Strings, type TestVolume } fr
 
 const bench = useDriver()
 const { driver } = bench
-
-interface Entry {
-  volume: { volume_id: string }
-  status: { published_node_ids: string[] }
-}
-interface Page {
-  entries: Entry[]
-  next_token: string
-}
-const list = async (request: Fields = {}) => await driver.call<Page>('Controller', 'ListVolumes', request)
-
-interface Capacity {
-  available_capacity: string
-}
-const capacity = async (request: Fields = {}) =>
-  BigInt((await driver.call<Capacity>('Controller', 'GetCapacity', request)).available_capacity)
 
 interface Confirmation {
   confirmed: { volume_capabilities: Fields[]; volume_context: Strings; parameters: Strings } | null
@@ -57,7 +41,17 @@ test('check 20: several writers get a block device, never a filesystem', async (
 test('check 23: a name may be any text and stays inside the pool', async () => {
   const before = entriesOf(driver.folder)
   const long = 'n'.repeat(128)
-  const names = [long, '../../../etc/x', '/etc/passwd', '.', '..', 'a b\n\t"\'\\$(id);*', '😀é', '-rf', 'vol-default-x/data']
+  const names = [
+    long,
+    '../../../etc/x',
+    '/etc/passwd',
+    '.',
+    '..',
+    'a b\n\t"\'\\$(id);*',
+    '😀é',
+    '-rf',
+    'vol-default-x/data',
+  ]
   const volumes = names.map(name => bench.volume({ as: 'block', name }))
   for (const volume of volumes) {
     await volume.create()
@@ -66,7 +60,10 @@ test('check 23: a name may be any text and stays inside the pool', async () => {
   }
   assert.deepEqual(entriesOf(join(driver.pool, 'volumes')), volumes.map(({ id }) => id).sort())
   const staging = volumes.map(({ staging: path }) => path.slice(driver.folder.length + 1))
-  assert.deepEqual(entriesOf(driver.folder).filter(name => !staging.includes(name)), before)
+  assert.deepEqual(
+    entriesOf(driver.folder).filter(name => !staging.includes(name)),
+    before,
+  )
   assert.ok(!existsSync(join(driver.folder, '..', 'etc')))
   for (const name of ['\u0001', '\u007f', 'a\u0000b', '\u009f', `${long}n`, `${'é'.repeat(64)}e`]) {
     await refused(bench.volume({ name }).create(), 'INVALID_ARGUMENT')
@@ -77,9 +74,24 @@ test('check 24: foreign and hostile ids reach nothing', async () => {
   const volume = await bench.volume().up()
   const before = [entriesOf(driver.pool), entriesOf(driver.state), entriesOf(driver.folder)]
   const hash = '0'.repeat(32)
-  const ids = ['../../../etc', `../${volume.id}`, `${volume.id}/../${volume.id}`, `vol-default-${hash}`, `vol-other-${hash}`, 'a\0b', 'x'.repeat(129), '.', volume.id.toUpperCase()]
+  const ids = [
+    '../../../etc',
+    `../${volume.id}`,
+    `${volume.id}/../${volume.id}`,
+    `vol-default-${hash}`,
+    `vol-other-${hash}`,
+    'a\0b',
+    'x'.repeat(129),
+    '.',
+    volume.id.toUpperCase(),
+  ]
   for (const volume_id of ids) {
-    const asking = { volume_id, node_id: NODE_ID, volume_capability: volume.capability, volume_capabilities: [volume.capability] }
+    const asking = {
+      volume_id,
+      node_id: NODE_ID,
+      volume_capability: volume.capability,
+      volume_capabilities: [volume.capability],
+    }
     const at = { volume_path: volume.staging, capacity_range: { required_bytes: String(GIB) } }
     await driver.call('Controller', 'DeleteVolume', { volume_id })
     await driver.call('Controller', 'ControllerUnpublishVolume', { volume_id })
@@ -146,7 +158,8 @@ test('check 26: a capability without access type or with an unknown mode', async
     }
     const calls: Record<string, () => Promise<unknown>> = {
       CreateVolume: async () => await bench.volume().create({ volume_capabilities: [capability] }),
-      'CreateVolume, second': async () => await bench.volume().create({ volume_capabilities: [volume.capability, capability] }),
+      'CreateVolume, second': async () =>
+        await bench.volume().create({ volume_capabilities: [volume.capability, capability] }),
       ValidateVolumeCapabilities: async () => await validate(volume, { volume_capabilities: [capability] }),
       ControllerPublishVolume: async () => await volume.publish({ volume_capability: capability }),
       NodeStageVolume: async () => await volume.stage({ volume_capability: capability }),
@@ -154,7 +167,8 @@ test('check 26: a capability without access type or with an unknown mode', async
       ControllerExpandVolume: async () => await driver.call('Controller', 'ControllerExpandVolume', expand),
       NodeExpandVolume: async () => await driver.call('Node', 'NodeExpandVolume', expand),
     }
-    for (const [method, call] of Object.entries(calls)) assert.equal(await outcome(call()), 'INVALID_ARGUMENT', `${method}, ${what}`)
+    for (const [method, call] of Object.entries(calls))
+      assert.equal(await outcome(call()), 'INVALID_ARGUMENT', `${method}, ${what}`)
   }
   assert.ok(!existsSync(target))
 })
@@ -167,7 +181,10 @@ test('check 27: a volume is used only as what it was staged for', async () => {
   await refused(volume.publishAt(target, { staging_target_path: '' }), 'FAILED_PRECONDITION')
   assert.ok(!existsSync(target))
   await refused(volume.stage({ volume_capability: block }), 'ALREADY_EXISTS')
-  await refused(volume.stage({ volume_capability: capabilityOf('ext4', 'SINGLE_NODE_WRITER', ['noatime']) }), 'ALREADY_EXISTS')
+  await refused(
+    volume.stage({ volume_capability: capabilityOf('ext4', 'SINGLE_NODE_WRITER', ['noatime']) }),
+    'ALREADY_EXISTS',
+  )
   await refused(volume.publish({ volume_capability: block }), 'INVALID_ARGUMENT')
   await refused(volume.publish({ readonly: true }), 'ALREADY_EXISTS')
   await volume.publishAt(target)
@@ -182,7 +199,11 @@ test('check 27: a volume is used only as what it was staged for', async () => {
 })
 
 test('check 27: the table of second targets for one node', async () => {
-  const expected = { SINGLE_NODE_SINGLE_WRITER: 'FAILED_PRECONDITION', SINGLE_NODE_MULTI_WRITER: 'OK', SINGLE_NODE_WRITER: 'OK' }
+  const expected = {
+    SINGLE_NODE_SINGLE_WRITER: 'FAILED_PRECONDITION',
+    SINGLE_NODE_MULTI_WRITER: 'OK',
+    SINGLE_NODE_WRITER: 'OK',
+  }
   for (const [mode, code] of Object.entries(expected)) {
     for (const as of ['ext4', 'block'] as const) {
       const volume = await bench.volume({ as, mode }).up()
@@ -191,76 +212,6 @@ test('check 27: the table of second targets for one node', async () => {
       await volume.publishAt(first)
     }
   }
-})
-
-test('check 28: ValidateVolumeCapabilities echoes what it confirms and explains what not', async () => {
-  const volume = await bench.volume({ parameters: { mountPermissions: '0750' } }).create()
-  const request = {
-    volume_capabilities: [volume.capability, capabilityOf('ext4', 'SINGLE_NODE_READER_ONLY')],
-    volume_context: volume.context,
-    parameters: volume.parameters,
-  }
-  const { confirmed } = await validate(volume, request)
-  assert.deepEqual(confirmed?.volume_context, volume.context)
-  assert.deepEqual(confirmed.parameters, volume.parameters)
-  assert.equal(confirmed.volume_capabilities.length, 2)
-  for (const capability of [capabilityOf('block'), capabilityOf('xfs'), capabilityOf('ext4', 'MULTI_NODE_MULTI_WRITER')]) {
-    const answer = await validate(volume, { volume_capabilities: [volume.capability, capability] })
-    assert.equal(answer.confirmed, null)
-    assert.notEqual(answer.message, '')
-  }
-  await refused(validate(volume, { volume_capabilities: [] }), 'INVALID_ARGUMENT')
-})
-
-test('check 29: paging goes on while volumes vanish', async () => {
-  const volumes = Array.from({ length: 5 }, () => bench.volume({ as: 'block' }))
-  for (const volume of volumes) await volume.create()
-  const seen: string[] = []
-  let token = ''
-  let pages = 0
-  do {
-    const page = await list({ max_entries: 1, starting_token: token })
-    assert.ok(page.entries.length <= 1)
-    seen.push(...page.entries.map(({ volume }) => volume.volume_id))
-    token = page.next_token
-    pages += 1
-    assert.ok(pages <= 6, 'the listing ends')
-    const last = volumes.find(({ id }) => id === seen.at(-1))
-    if (pages === 2) await last?.teardown() // the token points at it
-    if (pages === 3) await volumes.find(({ id }) => !seen.includes(id))?.teardown() // it was to come
-  } while (token !== '')
-  assert.equal(seen.length, 4)
-  assert.equal(new Set(seen).size, 4)
-  await refused(list({ max_entries: -1 }), 'INVALID_ARGUMENT')
-  await refused(list({ starting_token: 'no token of ours' }), 'ABORTED')
-  assert.deepEqual((await list({ max_entries: 100 })).next_token, '')
-})
-
-test('check 29: published nodes are the ids that NodeGetInfo reports', async () => {
-  const [volume, idle] = [await bench.volume().create(), await bench.volume().create()]
-  await volume.publish()
-  const { node_id } = await driver.call<{ node_id: string }>('Node', 'NodeGetInfo')
-  const nodesOf = async ({ id }: TestVolume) =>
-    (await list()).entries.find(entry => entry.volume.volume_id === id)?.status.published_node_ids
-  assert.deepEqual([await nodesOf(volume), await nodesOf(idle)], [[node_id], []])
-  await volume.unpublish()
-  assert.deepEqual(await nodesOf(volume), [])
-})
-
-test('check 30: GetCapacity takes what the provisioner sends', async () => {
-  const all = await capacity()
-  assert.ok(all > 0n)
-  const class_ = { 'csi.storage.k8s.io/fstype': 'xfs', 'csi.storage.k8s.io/provisioner-secret-name': 'x', mountPermissions: '0750' }
-  assert.ok((await capacity({ parameters: class_ })) > 0n)
-  const info = await driver.call<{ accessible_topology: { segments: Strings } }>('Node', 'NodeGetInfo')
-  assert.ok((await capacity({ accessible_topology: info.accessible_topology, volume_capabilities: [capabilityOf('xfs')] })) > 0n)
-  const [key = ''] = Object.keys(info.accessible_topology.segments)
-  for (const segments of [{ [key]: 'node-z' }, { 'example.com/rack': '7' }]) {
-    assert.equal(await capacity({ accessible_topology: { segments } }), 0n)
-  }
-  const volume = await bench.volume({ as: 'block', size: GIB }).create()
-  const less = await capacity()
-  assert.ok(less < all, `${less} after a volume of ${volume.size} bytes, ${all} before`)
 })
 
 test('check 32: extra keys in the volume context are accepted, and tokens are not logged', async () => {
@@ -278,6 +229,6 @@ test('check 32: extra keys in the volume context are accepted, and tokens are no
   await volume.stage({ volume_context: extra(2) })
   const target = await volume.publishAt(bench.path('t'), { volume_context: extra(3) })
   await volume.publishAt(target, { volume_context: extra(4) })
-  assert.match(driver.log, /csiProvisionerIdentity/)
+  assert.ok(driver.log.includes('csiProvisionerIdentity'), 'requests were logged')
   assert.ok(!driver.log.includes(token))
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { after, afterEach, before, beforeEach, type TestContext } from 'node:test'
+import { after, afterEach, before, beforeEach } from 'node:test'
 import { status } from '@grpc/grpc-js'
 import { Driver, type DriverOptions, makeWorkFolder } from './driver.ts'
 import { clear, loopsBelow, mountsBelow } from './machine.ts'
@@ -48,6 +48,12 @@ export interface Bench {
   defer(undo: () => unknown): void
 }
 
+/** What node:test hands to afterEach; @types/node does not know `passed` yet. */
+interface Ended {
+  passed: boolean
+  diagnostic(message: string): void
+}
+
 /** What the driver keeps when every volume is deleted: nothing. */
 const leftovers = (driver: Driver): string[] => {
   const list = (folder: string) => (existsSync(folder) ? readdirSync(folder).map(name => join(folder, name)) : [])
@@ -76,7 +82,7 @@ export const useDriver = (options: DriverOptions = {}): Bench => {
     volumes = []
     undos = []
     for (const each of undo.reverse()) await each()
-    await takeDown(driver, context as TestContext, mine, mark)
+    await takeDown(driver, context as unknown as Ended, mine, mark)
   })
   after(async () => {
     const ends = await driver.end('SIGTERM')
@@ -117,7 +123,7 @@ const complaints = (driver: Driver, since: number): string =>
 
 const takeDown = async (
   driver: Driver,
-  context: TestContext,
+  context: Ended,
   volumes: readonly TestVolume[],
   mark: number,
 ): Promise<void> => {

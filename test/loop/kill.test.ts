@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { outcome, refused, useDriver } from './harness.ts'
 import { loopsBelow, mountsAt, poke, sha256 } from './machine.ts'
-import { stopMkfs } from './mkfs.ts'
+import { hasWritten, holdsDevice, stopMkfs } from './mkfs.ts'
 import type { TestVolume } from './volume.ts'
 
 const bench = useDriver()
@@ -74,24 +74,34 @@ for (const as of ['ext4', 'xfs'] as const) {
     await sweepDrafts()
   })
 
-  test(`check 4: driver and mkfs.${as} killed while mkfs runs`, async () => {
-    const { volume, mkfs } = await stopMkfs(bench, as)
-    await driver.kill()
-    await mkfs.kill()
-    await driver.start()
-    await volume.stage()
-    assert.deepEqual(mountsAt(volume.staging).map(({ fsType }) => fsType), [as])
-    writeFileSync(join(volume.staging, 'file'), 'data')
-  })
+  for (const [when, point] of Object.entries({
+    'has opened the device': holdsDevice,
+    'has begun to write': hasWritten,
+  })) {
+    test(`check 4: driver and mkfs.${as} killed when mkfs ${when}`, async () => {
+      const { volume, mkfs } = await stopMkfs(bench, as, point)
+      await driver.kill()
+      await mkfs.kill()
+      await driver.start()
+      await volume.stage()
+      assert.deepEqual(
+        mountsAt(volume.staging).map(({ fsType }) => fsType),
+        [as],
+      )
+      writeFileSync(join(volume.staging, 'file'), 'data')
+    })
+  }
 
   test(`check 4: driver killed while mkfs.${as} runs on`, async () => {
     const { volume, mkfs } = await stopMkfs(bench, as)
     await driver.kill()
     await driver.start()
-    const code = await outcome(volume.stage())
-    assert.notEqual(code, 'OK', 'the first mkfs still holds the device')
+    const mark = driver.log.length
+    const again = outcome(volume.stage())
+    while (!driver.commands(mark).some(each => each.includes(`mkfs.${as}`))) await sleep(20)
+    mkfs.resume() // the second mkfs has ended while the first held the device
+    assert.notEqual(await again, 'OK')
     assert.deepEqual(mountsAt(volume.staging), [])
-    mkfs.resume()
     await mkfs.gone()
     await volume.stage()
     writeFileSync(join(volume.staging, 'file'), 'data')
@@ -102,10 +112,7 @@ for (const as of ['ext4', 'xfs'] as const) {
 }
 
 test('check 4: an unfinished xfs without the note of this node is refused', async () => {
-  const { volume, mkfs } = await stopMkfs(bench, 'xfs')
-  mkfs.resume()
-  await mkfs.gone()
-  await volume.stage()
+  const volume = await bench.volume({ as: 'xfs' }).up()
   await volume.unstage()
   // sb_inprogress, as mkfs.xfs leaves it when it is killed between its first and its last write.
   poke(volume.data, [126, '\x01'])

@@ -1,5 +1,5 @@
 // Catches a mkfs that the driver started, so that a test can look at the driver, or end it, while mkfs runs.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import type { Bench } from './harness.ts'
 import { findProcesses } from './machine.ts'
@@ -36,29 +36,58 @@ const gone = async (pid: number): Promise<void> => {
   while (!hasEnded(pid)) await setImmediate()
 }
 
-/** Stages new volumes until the mkfs of one could be stopped (SIGSTOP): some end before they are seen. */
-export const stopMkfs = async (bench: Bench, as: 'ext4' | 'xfs'): Promise<StoppedStage> => {
-  for (let tries = 0; tries < 20; tries += 1) {
+/** Has it opened the device for writing, and so taken it for itself (both mkfs open with O_EXCL)? */
+export const holdsDevice = (pid: number, { device }: TestVolume): boolean => {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some(
+      fd =>
+        readlinkSync(`/proc/${pid}/fd/${fd}`) === device &&
+        /^flags:\s+\d*2$/m.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')), // O_RDWR, octal
+    )
+  } catch {
+    return false // it has ended
+  }
+}
+
+/** Has it begun to write? */
+export const hasWritten = (_pid: number, { data }: TestVolume): boolean => statSync(data).blocks > 0
+
+/** Stages new volumes until the mkfs of one could be stopped (SIGSTOP) at the wanted point: some end before. */
+export const stopMkfs = async (
+  bench: Bench,
+  as: 'ext4' | 'xfs',
+  wanted: (pid: number, volume: TestVolume) => boolean = holdsDevice,
+): Promise<StoppedStage> => {
+  for (let tries = 0; tries < 50; tries += 1) {
     const volume = bench.volume({ as, size: 8 * GIB }) // large: its mkfs takes longer
     await volume.create()
     await volume.publish()
-    let done = false
+    const call = { done: false }
     const staging = volume.stage().finally(() => {
-      done = true
+      call.done = true
     })
     staging.catch(() => undefined) // the test looks at it, or the driver was killed
-    while (!done) {
+    while (!call.done) {
       const [pid] = findProcesses(/^mkfs\./, volume.device)
-      if (pid === undefined) await setImmediate()
-      else if (await stopped(pid)) {
+      if (pid !== undefined && (await stopAt(pid, () => wanted(pid, volume)))) {
         const mkfs = handle(pid)
         bench.defer(mkfs.kill) // a stopped process would outlive the test
         return { volume, staging, mkfs }
-      } else break
+      }
+      await setImmediate()
     }
     await staging
   }
-  throw new Error('no mkfs could be stopped in 20 attempts')
+  throw new Error('no mkfs could be stopped in 50 attempts')
+}
+
+/** Lets the process go on in the smallest steps there are. */
+const stopAt = async (pid: number, wanted: () => boolean): Promise<boolean> => {
+  while (await stopped(pid)) {
+    if (wanted()) return true
+    process.kill(pid, 'SIGCONT')
+  }
+  return false
 }
 
 const stopped = async (pid: number): Promise<boolean> => {

@@ -11,6 +11,8 @@ export type Strings = Record<string, string>
 
 export interface VolumeOptions {
   name?: string
+  /** An existing directory; one below the work folder when not given. */
+  staging?: string
   /** ext4 when not given; 'block' for a raw block volume; '' lets the driver choose. */
   as?: 'ext4' | 'xfs' | 'block' | ''
   /** The name of the access mode. */

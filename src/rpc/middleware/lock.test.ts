@@ -168,12 +168,17 @@ describe('the lock', () => {
 })
 
 describe('the key of a lock', () => {
-  it('is the same for a name and for the id that it becomes, in any pool', () => {
+  it('tells names apart, and volumes, and the two sides of one volume', () => {
     const created = lockKey(call('CreateVolume', { name: 'name' }))
     assert.ok(created)
-    assert.equal(created, lockKey(call('DeleteVolume', { volume_id: ID })))
-    assert.equal(created, lockKey(call('DeleteVolume', { volume_id: encodeVolumeId('other', 'name') })))
+    assert.equal(created, lockKey(call('CreateVolume', { name: 'name' })))
     assert.notEqual(created, lockKey(call('CreateVolume', { name: 'Name' })))
+    const deleted = lockKey({ service: 'controller', method: 'DeleteVolume', request: { volume_id: ID } })
+    assert.equal(
+      deleted,
+      lockKey({ service: 'controller', method: 'ControllerPublishVolume', request: { volume_id: ID } }),
+    )
+    assert.notEqual(deleted, lockKey({ service: 'node', method: 'NodeStageVolume', request: { volume_id: ID } }))
   })
 
   it('exists for ids of others too, and not for calls without a volume', () => {

@@ -1,16 +1,13 @@
 // One operation a volume at a time: the same request joins the running one, a different one is ABORTED.
 
 import { OperationPending } from '../../volume/errors.ts'
-import { digest, parseVolumeId } from '../../volume/ids.ts'
+import { digest } from '../../volume/ids.ts'
 import type { Call, Middleware, Next, Reply } from '../call.ts'
 
 /** Questions that change nothing; health questions must be answered while a volume is busy. */
 const UNLOCKED = new Set(['ValidateVolumeCapabilities', 'ControllerGetVolume', 'NodeGetVolumeStats'])
 
-/**
- * What a call must hold alone, as a pure function of the call: the volume, once beside the bytes and once on the node.
- * CreateVolume has no id yet, but the id will carry the digest of the name.
- */
+/** What a call must hold alone, as a pure function of the call: the volume, once beside the bytes and once on the node. */
 export function lockKey({
   service,
   method,
@@ -18,8 +15,8 @@ export function lockKey({
 }: Pick<Call, 'service' | 'method' | 'request'>): string | undefined {
   if (UNLOCKED.has(method)) return undefined
   const { name, volume_id: id } = request
-  if (method === 'CreateVolume' && typeof name === 'string') return `${service}/${digest(name).slice(0, 32)}`
-  return typeof id === 'string' ? `${service}/${parseVolumeId(id)?.hash ?? id}` : undefined
+  if (method === 'CreateVolume' && typeof name === 'string') return `${service}/name/${digest(name)}`
+  return typeof id === 'string' ? `${service}/${id}` : undefined
 }
 
 interface Running {

@@ -1,0 +1,104 @@
+// Tests of the file pool's own races, held still at the instants that the contract can only hope to hit.
+import assert from 'node:assert/strict'
+import { readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { failure, MIB, MOUNT, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { fakeHost } from '../host/fake.ts'
+import type { HostFiles } from '../host/host.ts'
+import { encodeVolumeId } from '../volume/ids.ts'
+import type { VolumeSpec } from '../volume/types.ts'
+import { filePool } from './file.ts'
+
+const op = testOp()
+const id = encodeVolumeId('p', 'one')
+const spec: VolumeSpec = {
+  id,
+  name: 'one',
+  capabilities: [MOUNT],
+  parameters: {},
+  transport: 'loop',
+  sectorSize: 512,
+  segments: {},
+}
+const claim = { node: 'n1', readonly: false, capability: MOUNT, blank: true }
+
+/** A pool with one volume, on a host whose file calls a test may replace. */
+async function setUp(t: TestContext) {
+  const folder = await temporaryFolder(t)
+  const host = fakeHost([])
+  const replaced: Partial<HostFiles> = {}
+  const files = new Proxy(host.files, { get: (real, key: keyof HostFiles) => replaced[key] ?? real[key] })
+  const config = { type: 'file', path: folder, overcommit: 1, sectorSize: 512 } as const
+  const pool = await filePool.open({ ...host, files }, 'p', config)
+  await pool.create(spec, MIB, op)
+  const at = (...more: string[]) => join(folder, ...more)
+  return { pool, files: host.files, replaced, at, reopen: () => filePool.open(host, 'p', config) }
+}
+
+describe('a claim', () => {
+  it('is not held while a delete has the volume moved away: two nodes would each see nobody', async t => {
+    const { pool, files, replaced, at } = await setUp(t)
+    replaced.list = async path => {
+      delete replaced.list
+      await rename(at('volumes', id), at('trash', `${id}.1`))
+      return await files.list(path)
+    }
+    await assert.rejects(pool.claim(id, claim), failure('unavailable', /being deleted/))
+    await rename(at('trash', `${id}.1`), at('volumes', id))
+    assert.deepEqual(await pool.claim(id, claim), { claim, isNew: false })
+  })
+
+  it('that a crash cut short does not count', async t => {
+    const { pool, at } = await setUp(t)
+    await writeFile(at('volumes', id, 'claims', 'abc.json.0123456789ab.tmp'), '{"kind":"cl')
+    assert.deepEqual(await pool.claims(id), [])
+    await pool.delete(id, op)
+    assert.equal(await pool.find(id), undefined)
+  })
+})
+
+describe('a delete', () => {
+  it('that finds a claim after it moved the volume puts everything back', async t => {
+    const { pool, files, replaced, at } = await setUp(t)
+    await writeFile(at('volumes', id, 'data'), 'precious')
+    replaced.rename = async (from, to) => {
+      delete replaced.rename
+      await pool.claim(id, claim) // the last instant before the rename
+      return await files.rename(from, to)
+    }
+    await assert.rejects(pool.delete(id, op), failure('failed-precondition', /node n1/))
+    assert.equal(await files.read(at('volumes', id, 'data')), 'precious')
+    assert.deepEqual(await pool.claims(id), [claim])
+    assert.deepEqual(await readdir(at('trash')), [])
+  })
+
+  it('never removes what the pool did not make', async t => {
+    const { pool, at } = await setUp(t)
+    await writeFile(at('volumes', id, 'notes.txt'), 'somebody’s')
+    await assert.rejects(pool.delete(id, op), { code: 'ENOTEMPTY' })
+    const [kept = ''] = await readdir(at('trash'))
+    assert.deepEqual(await readdir(at('trash', kept)), ['notes.txt'])
+  })
+})
+
+describe('the sweep', () => {
+  it('leaves alone what is young, and what holds a claim', async t => {
+    const { pool, at, reopen } = await setUp(t)
+    await pool.claim(id, claim)
+    await rename(at('volumes', id), at('trash', `${id}.1`))
+    const longAgo = new Date(Date.now() - 24 * 3600_000)
+    await utimes(at('trash', `${id}.1`), longAgo, longAgo)
+    await writeFile(at('drafts', 'young'), '')
+    await reopen()
+    assert.deepEqual([await readdir(at('trash')), await readdir(at('drafts'))], [[`${id}.1`], ['young']])
+    await rm(at('drafts', 'young'))
+  })
+})
+
+it('creating removes its draft when it fails half-way', async t => {
+  const { pool, replaced, at } = await setUp(t)
+  replaced.createSparse = () => Promise.reject(new Error('ENOSPC'))
+  await assert.rejects(pool.create({ ...spec, id: encodeVolumeId('p', 'two') }, MIB, op), /ENOSPC/)
+  assert.deepEqual(await readdir(at('drafts')), [])
+})
