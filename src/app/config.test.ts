@@ -85,7 +85,7 @@ describe('what is wrong', () => {
 
   it('is said line by line, all at once', () => {
     assert.deepEqual(wrong([], {}).split('\n').sort(), ['missing key endpoint', 'missing key nodeId'])
-    assert.match(wrong(['--driver-name', '-', '--log-level', 'loud']), /driverName[^]*log\.level/)
+    assert.match(wrong(['--driver-name', '-', '--log-level', 'loud']), /driverName[\s\S]*log\.level/)
   })
 
   it('in the flags is answered with the usage', () => {

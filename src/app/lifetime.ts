@@ -1,6 +1,5 @@
 // From the first line of main to the exit: signals, draining, and errors that nobody caught.
-import type { Server } from '@grpc/grpc-js'
-import { drain } from '../rpc/serve.ts'
+import { drain, type Server } from '../rpc/serve.ts'
 import type { Logger } from '../volume/op.ts'
 import { endsWithin } from '../volume/within.ts'
 

@@ -1,5 +1,6 @@
 // ControllerPublishVolume and ControllerUnpublishVolume: the right of one node to use a volume.
 import { type Capability, isCompatible, isReaderOnly, refusal } from '../volume/capability.ts'
+import { requireSharable } from '../volume/claim.ts'
 import { AttachLimitReached, IncompatibleExists, InvalidRequest, NodeNotFound } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Claim, NodeId, Route, VolumeId } from '../volume/types.ts'
@@ -83,14 +84,10 @@ function requireUsable(asked: string, { volume }: Located, { capability }: Publi
 async function refuseNode(
   asked: string,
   { pool, volume }: Located,
-  { id, node, capability, readonly }: PublishRequest,
+  request: PublishRequest,
   site: ControllerSite,
 ): Promise<never> {
-  const claims = await pool.claims(id)
-  if (claims.length > 0) {
-    await pool.claim(id, { node, capability, readonly, blank: false })
-    await pool.release(id, node)
-  }
+  requireSharable(request.id, request, await pool.claims(request.id))
   throw new NodeNotFound({
     asked,
     found: `the volume is reachable at ${JSON.stringify(volume.segments)} only, from node ${site.nodeId}`,

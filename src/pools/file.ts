@@ -9,16 +9,9 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
 import { holdsData, lengthenFile } from '../linux/sparse.ts'
-import { isMultiNode } from '../volume/capability.ts'
 import { MIB } from '../volume/capacity.ts'
-import {
-  PoolFull,
-  PublishedElsewhere,
-  SizeOutOfRange,
-  Unavailable,
-  VolumeInUse,
-  VolumeNotFound,
-} from '../volume/errors.ts'
+import { requireSharable } from '../volume/claim.ts'
+import { PoolFull, SizeOutOfRange, Unavailable, VolumeInUse, VolumeNotFound } from '../volume/errors.ts'
 import { digest, encodeVolumeId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import { createQueue, type Queue } from '../volume/queue.ts'
@@ -163,18 +156,13 @@ class FilePool implements Pool {
     // Write first, look then: of two controllers that claim for two nodes at least one sees the other.
     const all = await this.claims(id)
     const own = all.find(each => each.node === claim.node)
-    if (!own) {
-      // A delete that saw no claim has moved the volume away in this instant; it moves it back when it sees this one.
-      throw new Unavailable({ asked: `publish ${id}`, found: 'it is being deleted', next: 'call again' })
-    }
-    const other = all.find(each => each.node !== claim.node)
-    if (other && !(isMultiNode(claim.capability.mode) && isMultiNode(other.capability.mode))) {
+    // A delete that saw no claim has moved the volume away in this instant; it moves it back when it sees this one.
+    if (!own) throw new Unavailable({ asked: `publish ${id}`, found: 'it is being deleted', next: 'call again' })
+    try {
+      requireSharable(id, claim, all)
+    } catch (error) {
       if (isNew) await this.#files.removeFile(path)
-      throw new PublishedElsewhere({
-        asked: `publish ${id} to node ${claim.node}`,
-        found: `it is published to node ${other.node} as ${other.capability.mode}`,
-        next: `unpublish it from ${other.node} first`,
-      })
+      throw error
     }
     return { claim: own, isNew }
   }

@@ -5,6 +5,8 @@ import { dirname, isAbsolute } from 'node:path'
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import { endsWithin } from '../volume/within.ts'
 
+export type { Server }
+
 export interface Endpoint {
   readonly kind: 'unix' | 'tcp'
   /** A path, or host:port. */

@@ -7,8 +7,10 @@ import type { TestResult } from './result.ts'
 /** Argument 1 of this process, as JSON. */
 export interface ChildOptions {
   files: string[]
-  /** 'none' runs all files in this process (fast); 'process' gives every file its own, one at a time. */
+  /** 'none' runs all files in this process (fast); 'process' gives every file its own. */
   isolation: 'none' | 'process'
+  /** How many files run at the same time, when each has a process. */
+  concurrency: number
   /** Regular expression on test names. */
   only?: string
 }
@@ -28,7 +30,7 @@ const collector = createCollector(options.files, options.only !== undefined)
 const events = run({
   files: options.files,
   isolation: options.isolation,
-  ...(options.isolation === 'process' ? { concurrency: 1 } : {}),
+  ...(options.isolation === 'process' ? { concurrency: options.concurrency } : {}),
   ...(options.only === undefined ? {} : { testNamePatterns: [options.only] }),
 })
 for await (const event of events as AsyncIterable<TestEvent>) {

@@ -12,6 +12,8 @@ export interface NodeTestLayer {
   root: string
   patterns: readonly string[]
   isolation: 'none' | 'process'
+  /** How many files run at the same time, when each has a process; 1 when not given. */
+  concurrency?: number
   /** Milliseconds after which the layer is ended and counted as failed. */
   timeoutMs: number
   only?: string
@@ -41,6 +43,7 @@ const start = (layer: NodeTestLayer, files: string[]): ChildProcess => {
   const options: ChildOptions = {
     files,
     isolation: layer.isolation,
+    concurrency: layer.concurrency ?? 1,
     ...(layer.only === undefined ? {} : { only: layer.only }),
   }
   const env = { ...process.env, ...layer.env }

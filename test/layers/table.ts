@@ -1,4 +1,5 @@
 // The test layers: what each runs, and what it needs from the machine.
+import { availableParallelism } from 'node:os'
 import { runSanityLayer } from '../sanity/layer.ts'
 import { runChecks } from './check.ts'
 import { type NodeTestLayer, runNodeTests } from './node-test.ts'
@@ -27,7 +28,7 @@ export const REPORT_DIRECTORY_ENV = 'ASHLAR_TEST_REPORTS'
 const MINUTE = 60_000
 
 const nodeTests =
-  (settings: Pick<NodeTestLayer, 'patterns' | 'isolation' | 'timeoutMs'>): Layer['run'] =>
+  (settings: Pick<NodeTestLayer, 'patterns' | 'isolation' | 'concurrency' | 'timeoutMs'>): Layer['run'] =>
   ({ root, only, reportDirectory }) =>
     runNodeTests({
       root,
@@ -39,8 +40,8 @@ const nodeTests =
 const inProcess = (pattern: string, timeoutMs: number): Layer['run'] =>
   nodeTests({ patterns: [pattern], isolation: 'none', timeoutMs })
 
-const perProcess = (pattern: string, timeoutMs: number): Layer['run'] =>
-  nodeTests({ patterns: [pattern], isolation: 'process', timeoutMs })
+const perProcess = (pattern: string, timeoutMs: number, concurrency = 1): Layer['run'] =>
+  nodeTests({ patterns: [pattern], isolation: 'process', concurrency, timeoutMs })
 
 export const LAYERS: readonly Layer[] = [
   {
@@ -52,7 +53,11 @@ export const LAYERS: readonly Layer[] = [
   { name: 'contract', needs: [], run: inProcess('test/contract/**/*.test.ts', 2 * MINUTE) },
   { name: 'meta', needs: [], run: inProcess('test/meta/**/*.test.ts', 2 * MINUTE) },
   { name: 'proto', needs: ['go'], run: perProcess('test/proto/**/*.test.ts', 5 * MINUTE) },
-  { name: 'loop', needs: ['root', 'tools', 'loop'], run: perProcess('test/loop/**/*.test.ts', 30 * MINUTE) },
+  {
+    name: 'loop',
+    needs: ['root', 'tools', 'loop'],
+    run: perProcess('test/loop/**/*.test.ts', 45 * MINUTE, availableParallelism()),
+  },
   {
     name: 'sanity',
     needs: ['root', 'tools', 'loop', 'csi-sanity'],

@@ -1,20 +1,7 @@
 // Checks 13 to 16: no byte of a volume changes that nobody asked to change, and no wrong device is used.
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  statSync,
-  truncateSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, readFileSync, renameSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { localHost } from '../../src/host/local.ts'
@@ -22,7 +9,7 @@ import { findDevice } from '../../src/linux/device.ts'
 import { probe } from '../../src/linux/format.ts'
 import { SILENT } from '../../src/volume/op.ts'
 import { outcome, refused, useDriver } from './harness.ts'
-import { backingOf, clear, loopsBelow, mountsAt, peek, poke, run, sha256 } from './machine.ts'
+import { backingOf, clear, loopsBelow, mountsAt, poke, run, sha256 } from './machine.ts'
 import { capabilityOf, MIB, type TestVolume } from './volume.ts'
 
 const bench = useDriver()
@@ -83,16 +70,20 @@ test('check 14: a device that cannot be read is never called blank', async () =>
 test('check 14: a volume whose bytes are gone is refused and not formatted', async () => {
   const volume = await bench.volume().create()
   await volume.publish()
+  const mark = driver.log.length
+  truncateSync(volume.data, volume.size / 2)
+  run('blockdev', '--flushbufs', volume.device)
+  await refused(volume.stage(), 'FAILED_PRECONDITION', /the file only/)
+  await refused(volume.stage(), 'FAILED_PRECONDITION', /the volume has/) // attached anew, it is as short as the file
+  await volume.publish()
   truncateSync(volume.data, 0)
   run('blockdev', '--flushbufs', volume.device)
-  const mark = driver.log.length
   assert.match(await outcome(volume.stage()), /^(UNAVAILABLE|FAILED_PRECONDITION)$/)
   assert.equal(statSync(volume.data).size, 0)
-  truncateSync(volume.data, volume.size / 2)
-  await refused(volume.stage(), 'FAILED_PRECONDITION', /bytes/)
+  truncateSync(volume.data, volume.size)
   assert.deepEqual(writers(mark), [])
   assert.ok(!/[^\0]/.test(readFileSync(volume.data, 'latin1')), 'not a byte was written')
-  truncateSync(volume.data, volume.size)
+  await volume.publish()
   await volume.stage()
 })
 
@@ -151,7 +142,7 @@ describe('check 15: a device with foreign content is refused and unchanged', () 
     },
   }
   for (const [what, write] of Object.entries(contents)) {
-    test(`check 15: ${what}`, async () => {
+    test(`check 15: foreign content, ${what}`, async () => {
       const volume = await bench.volume({ size: headless[what] ?? 64 * MIB }).create()
       await volume.publish()
       assert.equal(volume.route['blank'], 'true') // attested, so only the look at the device can refuse
@@ -168,13 +159,19 @@ test('check 16: a loop number that was given to another volume is not mistaken f
   const [mine, theirs] = [volume.device, other.device]
   await driver.kill()
   clear(driver.folder)
-  // The same publish contexts after a reboot, but the kernel gave the numbers the other way round.
-  run('losetup', mine, other.data)
-  run('losetup', theirs, volume.data)
+  // The same publish contexts after a reboot, but the kernel gave the numbers the other way round. When somebody else on
+  // this machine was faster, a number belongs to a stranger: as good.
+  for (const [device, file] of [
+    [mine, other.data],
+    [theirs, volume.data],
+  ] as const) {
+    if (backingOf(device) === undefined) spawnSync('losetup', [device, file])
+    assert.notEqual(backingOf(device), device === mine ? volume.data : other.data)
+  }
   await driver.start()
   await volume.stage()
   await other.stage()
-  assert.deepEqual([backingOf(mine), backingOf(theirs)], [other.data, volume.data])
+  assert.deepEqual([loopsBelow(volume.data).length, loopsBelow(other.data).length], [1, 1])
   assert.equal(readFileSync(join(volume.staging, 'whose'), 'utf8'), 'mine')
   assert.equal(readFileSync(join(other.staging, 'whose'), 'utf8'), 'theirs')
 })

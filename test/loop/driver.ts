@@ -32,18 +32,27 @@ interface Process {
 }
 
 /** A folder for pools, state, sockets and paths of workloads. Short: a socket path has at most 107 bytes. */
-export const makeWorkFolder = (): string => mkdtempSync(join(process.env['ASHLAR_TEST_DIR'] ?? tmpdir(), 'al-'))
+const makeWorkFolder = (): string => mkdtempSync(join(process.env['ASHLAR_TEST_DIR'] ?? tmpdir(), 'al-'))
 
 export class Driver {
-  readonly folder: string
   readonly roles: readonly Role[]
   readonly #config: object
+  #folder: string | undefined
   #processes: Process[] = []
 
-  constructor(folder: string, { split = false, config = {} }: DriverOptions = {}) {
-    this.folder = folder
+  constructor({ split = false, config = {} }: DriverOptions = {}) {
     this.roles = split ? ['controller', 'node'] : ['all-in-one']
     this.#config = config
+  }
+
+  /** The work folder; made when it is first asked for, because a file whose tests are all filtered out cleans nothing up. */
+  get folder(): string {
+    this.#folder ??= makeWorkFolder()
+    return this.#folder
+  }
+
+  get wasUsed(): boolean {
+    return this.#folder !== undefined
   }
 
   get pool(): string {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { after, afterEach, before, beforeEach } from 'node:test'
+import { after, afterEach, beforeEach } from 'node:test'
 import { status } from '@grpc/grpc-js'
-import { Driver, type DriverOptions, makeWorkFolder } from './driver.ts'
+import { Driver, type DriverOptions } from './driver.ts'
 import { clear, loopsBelow, mountsBelow } from './machine.ts'
 import { TestVolume, type VolumeOptions } from './volume.ts'
 
@@ -67,14 +67,15 @@ const leftovers = (driver: Driver): string[] => {
 
 /** Starts a driver before the tests of the file and ends it after them. Each test fails that leaves something behind. */
 export const useDriver = (options: DriverOptions = {}): Bench => {
-  const driver = new Driver(makeWorkFolder(), options)
+  const driver = new Driver(options)
   let volumes: TestVolume[] = []
   let undos: (() => unknown)[] = []
   let count = 0
 
   let mark = 0
-  before(async () => await driver.start())
-  beforeEach(() => {
+  // Not before(): that runs even when all tests of the file are filtered out, and after() does not.
+  beforeEach(async () => {
+    await driver.start()
     mark = driver.log.length
   })
   afterEach(async context => {
@@ -85,6 +86,7 @@ export const useDriver = (options: DriverOptions = {}): Bench => {
     await takeDown(driver, context as unknown as Ended, mine, mark)
   })
   after(async () => {
+    if (!driver.wasUsed) return
     const ends = await driver.end('SIGTERM')
     const found = clear(driver.folder)
     rmSync(driver.folder, { recursive: true })

@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Driver, makeWorkFolder, NODE_ID } from './driver.ts'
+import { Driver, NODE_ID } from './driver.ts'
 import { outcome, refused, useDriver } from './harness.ts'
 import { backingOf, clear, loopsBelow, mountsAt, mountsBelow, run } from './machine.ts'
 import { stopMkfs } from './mkfs.ts'
@@ -44,7 +44,7 @@ test('check 1: two CreateVolume calls at once make one volume', async () => {
 })
 
 test('check 1: two controllers on one pool make one volume', async () => {
-  const second = new Driver(makeWorkFolder(), {
+  const second = new Driver({
     config: { pools: { default: { type: 'file', path: driver.pool, overcommit: 100 } } },
   })
   bench.defer(async () => {

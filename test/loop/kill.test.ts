@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { outcome, refused, useDriver } from './harness.ts'
-import { loopsBelow, mountsAt, poke, sha256 } from './machine.ts'
+import { loopsBelow, mountsAt, poke, run, sha256 } from './machine.ts'
 import { hasWritten, holdsDevice, stopMkfs } from './mkfs.ts'
 import type { TestVolume } from './volume.ts'
 
@@ -111,10 +111,20 @@ for (const as of ['ext4', 'xfs'] as const) {
   })
 }
 
+test('check 4: an unfinished xfs with the note of this node is formatted again', async () => {
+  const { volume, mkfs } = await stopMkfs(bench, 'xfs')
+  await driver.kill()
+  await mkfs.kill()
+  run('mkfs.xfs', '-q', '-f', volume.data)
+  poke(volume.data, [126, '\x01']) // sb_inprogress, as mkfs.xfs leaves it when killed between its first and last write
+  await driver.start()
+  await volume.stage()
+  assert.equal(mountsAt(volume.staging).length, 1)
+})
+
 test('check 4: an unfinished xfs without the note of this node is refused', async () => {
   const volume = await bench.volume({ as: 'xfs' }).up()
   await volume.unstage()
-  // sb_inprogress, as mkfs.xfs leaves it when it is killed between its first and its last write.
   poke(volume.data, [126, '\x01'])
   const before = sha256(volume.data)
   await refused(volume.stage(), 'FAILED_PRECONDITION', /did not finish/)

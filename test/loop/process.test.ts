@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Driver, makeWorkFolder } from './driver.ts'
+import { Driver } from './driver.ts'
 import { outcome, refused, useDriver } from './harness.ts'
 import { mountsAt } from './machine.ts'
 import { stopMkfs } from './mkfs.ts'
@@ -162,7 +162,7 @@ test('check 40: secrets are in no log, no error, no process argument and no publ
 })
 
 test('the controller and the node run as two processes, and each serves its own', async () => {
-  const split = new Driver(makeWorkFolder(), { split: true })
+  const split = new Driver({ split: true })
   bench.defer(async () => {
     assert.deepEqual(await split.end('SIGTERM'), ['exit 0', 'exit 0'])
     rmSync(split.folder, { recursive: true })

@@ -110,4 +110,3 @@ test('check 30: GetCapacity takes what the provisioner sends', async () => {
   const less = await capacity()
   assert.ok(less < all, `${less} after a volume of ${volume.size} bytes, ${all} before`)
 })
-

@@ -3,8 +3,8 @@ import { InvalidRequest } from '../../volume/errors.ts'
 import type { Middleware } from '../call.ts'
 
 /**
- * Proven against the REQUIRED comments of proto/csi.proto by a test. Left out there: `readonly` fields, which are
- * booleans and so always present, and fields whose absence has a code of its own.
+ * Proven against the REQUIRED comments of proto/csi.proto by a test. Left out: `readonly` and `starting_offset`, whose
+ * default values false and 0 are legal answers.
  */
 export const REQUIRED_FIELDS: Readonly<Record<string, readonly string[]>> = {
   CreateVolume: ['name', 'volume_capabilities'],
@@ -24,6 +24,11 @@ export const REQUIRED_FIELDS: Readonly<Record<string, readonly string[]>> = {
   NodeUnpublishVolume: ['volume_id', 'target_path'],
   NodeGetVolumeStats: ['volume_id', 'volume_path'],
   NodeExpandVolume: ['volume_id', 'volume_path'],
+  CreateVolumeGroupSnapshot: ['name', 'source_volume_ids'],
+  DeleteVolumeGroupSnapshot: ['group_snapshot_id', 'snapshot_ids'],
+  GetVolumeGroupSnapshot: ['group_snapshot_id', 'snapshot_ids'],
+  GetMetadataAllocated: ['snapshot_id'],
+  GetMetadataDelta: ['base_snapshot_id', 'target_snapshot_id'],
 }
 
 export const requireFields: Middleware = async (call, next) => {
