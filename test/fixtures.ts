@@ -31,6 +31,10 @@ export function deviceOf(size: bigint = GIB, rest: Partial<Device> = {}): Device
   return { path: '/dev/loop7', kname: 'loop7', number: '7:7', size, sectorSize: 512, readonly: false, ...rest }
 }
 
+/** A command as it runs under the lock of a file or device. */
+export const locked = (command: string, path = '/dev/loop7') =>
+  `flock --exclusive --wait 5 --conflict-exit-code 75 --no-fork ${path} ${command}`
+
 /** What the kernel shows of the device, for a fake host. */
 export function kernelOf(device: Device, backingFile?: string): Record<string, string> {
   const at = `/sys/block/${device.kname}`

@@ -1,13 +1,13 @@
 // Tests of the filesystem check: what each exit code of e2fsck means for the mount that follows.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { deviceOf, failure, recordingLogger, testOp } from '../../test/fixtures.ts'
+import { deviceOf, failure, locked, recordingLogger, testOp } from '../../test/fixtures.ts'
 import { fakeHost } from '../host/fake.ts'
 import { checkFilesystem } from './check.ts'
 
 const device = deviceOf()
 const check = (code: number, stderr = '', log: string[] = []) =>
-  checkFilesystem(fakeHost([{ run: 'e2fsck -p /dev/loop7', code, stderr }]), device, 'ext4', {
+  checkFilesystem(fakeHost([{ run: locked('e2fsck -p /dev/loop7'), code, stderr }]), device, 'ext4', {
     ...testOp(),
     log: recordingLogger(log),
   })
@@ -37,7 +37,7 @@ describe('e2fsck', () => {
   })
 
   it('is never stopped half-way, repairs nothing by force, and does not run for xfs', async () => {
-    const host = fakeHost([{ run: 'e2fsck -p /dev/loop7' }])
+    const host = fakeHost([{ run: locked('e2fsck -p /dev/loop7') }])
     await checkFilesystem(host, device, 'ext4', testOp())
     assert.equal(host.commands[0]?.onAbort, 'finish')
     await checkFilesystem(fakeHost([]), device, 'xfs', testOp())

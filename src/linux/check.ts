@@ -4,6 +4,7 @@ import type { FsType } from '../volume/capability.ts'
 import { FilesystemUnfit, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Device } from './device.ts'
+import { runLocked } from './flock.ts'
 
 /** A warning is logged after this; a check is never interrupted. */
 const CHECK_MS = 600_000
@@ -19,7 +20,9 @@ const OPERATIONAL = 8
 export async function checkFilesystem(host: Host, device: Device, fsType: FsType, op: Op): Promise<void> {
   if (fsType !== 'ext4') return
   const asked = `check the ${fsType} filesystem on ${device.path}`
-  const { code, stdout, stderr } = await host.run(
+  const { code, stdout, stderr } = await runLocked(
+    host,
+    device.path,
     {
       file: 'e2fsck',
       args: ['-p', device.path],

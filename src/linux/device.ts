@@ -1,8 +1,9 @@
 // Block devices as the kernel shows them in /sys, and reads that go past the page cache.
-import type { Host } from '../host/host.ts'
+import type { Command, Host } from '../host/host.ts'
 import { CommandFailed, Unavailable, WrongDevice } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes } from '../volume/types.ts'
+import { runLocked } from './flock.ts'
 import { NotYet, waitFor } from './wait.ts'
 import { askXfsIo } from './xfs-io.ts'
 
@@ -145,7 +146,8 @@ export async function liveFilesystems(host: Host, device: Device): Promise<strin
   return candidates.filter((_, n) => present[n] !== undefined)
 }
 
-/** Makes buffered readers see what is on the device. */
+/** Makes buffered readers see what is on the device. Throws Unavailable while a tool of ours still works on it. */
 export async function flushBuffers(host: Host, device: Device, op: Op): Promise<void> {
-  await host.run({ file: 'blockdev', args: ['--flushbufs', device.path], timeoutMs: 60_000, onAbort: 'finish' }, op)
+  const flush: Command = { file: 'blockdev', args: ['--flushbufs', device.path], timeoutMs: 60_000, onAbort: 'finish' }
+  await runLocked(host, device.path, flush, op)
 }

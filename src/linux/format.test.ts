@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { deviceOf, failure, GIB, MIB, testOp } from '../../test/fixtures.ts'
+import { deviceOf, failure, GIB, locked, MIB, testOp } from '../../test/fixtures.ts'
 import { fakeHost, type Line } from '../host/fake.ts'
 import { type Content, clearUnfinishedXfs, describeContent, type FormatOptions, format, probe } from './format.ts'
 
 const op = testOp()
 const device = deviceOf(2n * GIB)
 const UUID = '0b5e1f5e-0000-8000-8000-000000000001'
-const FLUSH: Line = { run: 'blockdev --flushbufs /dev/loop7' }
+const FLUSH: Line = { run: locked('blockdev --flushbufs /dev/loop7') }
 const BLKID = 'blkid --probe --output export /dev/loop7'
 const WIPEFS = 'wipefs --no-act --noheadings --output OFFSET,TYPE /dev/loop7'
 
@@ -173,7 +173,7 @@ describe('format', () => {
 
   it('gives the filesystem its UUID and the numbers that were asked for, and is never stopped half-way or forced', async () => {
     const run = async (options: FormatOptions) => {
-      const host = fakeHost([{ run: /^mkfs\./ }, ...done(options)])
+      const host = fakeHost([{ run: /^flock .* mkfs\./ }, ...done(options)])
       await format(host, device, options, op)
       assert.equal(host.commands[0]?.onAbort, 'finish')
       assert.ok(!host.commands[0].args.some(arg => arg === '-f' || arg === '-F'))
@@ -181,11 +181,15 @@ describe('format', () => {
     }
     assert.equal(
       await run({ ...ext4, blockSize: 1024, inodeSize: 512, bytesPerInode: 8192, reservedPercent: 1 }),
-      `mkfs.ext4 -q -U ${UUID} -b 1024 -I 512 -i 8192 -m 1 -O ^orphan_file,^metadata_csum_seed -E nodiscard,lazy_itable_init=1,lazy_journal_init=0 /dev/loop7`,
+      locked(
+        `mkfs.ext4 -q -U ${UUID} -b 1024 -I 512 -i 8192 -m 1 -O ^orphan_file,^metadata_csum_seed -E nodiscard,lazy_itable_init=1,lazy_journal_init=0 /dev/loop7`,
+      ),
     )
     assert.equal(
       await run({ ...xfs, blockSize: 1024, inodeSize: 1024, reflink: false }),
-      `mkfs.xfs -q -K -m uuid=${UUID},bigtime=1,inobtcount=1,reflink=0 -i nrext64=0,size=1024 -b size=1024 /dev/loop7`,
+      locked(
+        `mkfs.xfs -q -K -m uuid=${UUID},bigtime=1,inobtcount=1,reflink=0 -i nrext64=0,size=1024 -b size=1024 /dev/loop7`,
+      ),
     )
     assert.match((await run(xfs)) ?? '', /reflink=1 -i nrext64=0 \/dev\/loop7$/)
   })
@@ -197,12 +201,12 @@ describe('format', () => {
       ['0002', tags('TYPE=ext4', 'UUID=0b5e1f5e-0000-8000-8000-000000000002')],
       ['several signatures', { code: 8 }],
     ] as const) {
-      const host = fakeHost([{ run: /^mkfs\./ }, ...after(blkid)])
+      const host = fakeHost([{ run: /^flock .* mkfs\./ }, ...after(blkid)])
       await assert.rejects(format(host, device, ext4, op), failure('internal', new RegExp(what)), what)
     }
     const half = after(tags('TYPE=xfs', `UUID=${UUID}`), { bytes: { 126: '\x01' } })
     await assert.rejects(
-      format(fakeHost([{ run: /^mkfs\./ }, ...half]), device, xfs, op),
+      format(fakeHost([{ run: /^flock .* mkfs\./ }, ...half]), device, xfs, op),
       failure('internal', /did not finish/),
     )
   })
@@ -215,7 +219,7 @@ describe('format', () => {
   })
 
   it('passes on the failure of mkfs', async () => {
-    const host = fakeHost([{ run: /^mkfs\./, code: 1, stderr: 'appears to contain an existing filesystem' }])
+    const host = fakeHost([{ run: /^flock .* mkfs\./, code: 1, stderr: 'appears to contain an existing filesystem' }])
     await assert.rejects(format(host, device, xfs, op), failure('internal', /existing filesystem/))
   })
 

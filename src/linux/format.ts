@@ -1,11 +1,12 @@
 // Decides what is on a device and whether mkfs may run: blkid, wipefs, mkfs.ext4, mkfs.xfs are named here only.
-import type { Host } from '../host/host.ts'
+import type { Command, Host } from '../host/host.ts'
 import type { FsType } from '../volume/capability.ts'
 import { KIB, MIB, SMALLEST_FILESYSTEM } from '../volume/capacity.ts'
 import { EffectMissing, RefusesToFormat, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes } from '../volume/types.ts'
 import { type Device, firstWrittenPage, flushBuffers, readDirect } from './device.ts'
+import { runLocked } from './flock.ts'
 
 export type Content =
   | { kind: 'blank' }
@@ -135,10 +136,14 @@ export async function format(host: Host, device: Device, options: FormatOptions,
   }
   const args = options.fsType === 'ext4' ? ext4Arguments(options) : xfsArguments(options)
   // No time limit and no kill: a killed mkfs.xfs leaves a device that probes as xfs for ever and never mounts.
-  await host.run(
-    { file: `mkfs.${options.fsType}`, args: [...args, device.path], timeoutMs: MKFS_MS, onAbort: 'finish' },
-    op,
-  )
+  // The lock lives as long as mkfs does: whoever stages the volume next, after whatever crash, sees that it still runs.
+  const mkfs: Command = {
+    file: `mkfs.${options.fsType}`,
+    args: [...args, device.path],
+    timeoutMs: MKFS_MS,
+    onAbort: 'finish',
+  }
+  await runLocked(host, device.path, mkfs, op)
   const found = await probe(host, device, op)
   if (found.kind !== 'filesystem' || found.type !== options.fsType || found.uuid !== options.uuid) {
     throw new EffectMissing({

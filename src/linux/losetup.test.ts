@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { deviceOf, failure, GIB, kernelOf, MIB, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { deviceOf, failure, GIB, kernelOf, locked, MIB, temporaryFolder, testOp } from '../../test/fixtures.ts'
 import { fakeHost, type Line } from '../host/fake.ts'
 import { localFiles } from '../host/local-files.ts'
 import {
@@ -39,7 +39,7 @@ describe('loop devices', () => {
 
 describe('attach', () => {
   const request = { path: PATH, readonly: false, sectorSize: 4096 }
-  const base = `flock --exclusive --wait 20 ${PATH} losetup --find --show --nooverlap`
+  const base = locked('losetup --find --show --nooverlap', PATH)
 
   it('binds under a lock, with direct I/O, and is never stopped half-way', async () => {
     const host = fakeHost(
@@ -156,7 +156,7 @@ describe('verify', () => {
 })
 
 describe('detach', () => {
-  const DETACH = 'losetup --detach /dev/loop7'
+  const DETACH = locked('losetup --detach /dev/loop7')
   const unbind = (host: { kernel: Map<string, string> }) => () =>
     host.kernel.delete('/sys/block/loop7/loop/backing_file')
 

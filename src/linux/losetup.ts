@@ -1,8 +1,9 @@
 // Loop devices: attach a file or a device, prove what a loop device is backed by, detach it for certain.
-import type { Host } from '../host/host.ts'
+import type { Command, Host } from '../host/host.ts'
 import { CommandFailed, EffectMissing, Unavailable, VolumeInUse, WrongDevice } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import { type Device, findDevice, holdersOf, liveFilesystems } from './device.ts'
+import { runLocked } from './flock.ts'
 import { isMountOf, listMounts } from './mount.ts'
 import { NotYet, waitFor } from './wait.ts'
 
@@ -18,6 +19,8 @@ export interface AttachRequest {
   readonly path: string
   readonly readonly: boolean
   readonly sectorSize: number
+  /** Others may have loop devices on it too; a second call then makes a second device. */
+  readonly shared?: boolean
 }
 
 const LOSETUP_MS = 30_000
@@ -45,36 +48,36 @@ export async function loopsBackedBy(host: Host, path: string): Promise<Loop[]> {
 }
 
 /**
- * Binds a loop device to the path and answers it; a second call answers the same device. flock(1) on the path makes
+ * Binds a loop device to the path and answers it; a second call answers the same device. The lock on the path makes
  * look-and-bind one step across processes: --nooverlap alone let 20 parallel calls make two devices for one file.
  */
-export async function attachLoop(host: Host, { path, readonly, sectorSize }: AttachRequest, op: Op): Promise<Device> {
+export async function attachLoop(
+  host: Host,
+  { path, readonly, sectorSize, shared = false }: AttachRequest,
+  op: Op,
+): Promise<Device> {
   const asked = `attach ${path}`
-  const run = (...directIo: string[]) =>
-    host.run(
+  const run = (...directIo: string[]) => {
+    const args = [
+      '--find',
+      '--show',
+      ...(shared ? [] : ['--nooverlap']),
+      ...directIo,
+      '--sector-size',
+      String(sectorSize),
+    ]
+    return runLocked(
+      host,
+      path,
       {
-        file: 'flock',
-        args: [
-          '--exclusive',
-          '--wait',
-          '20',
-          path,
-          'losetup',
-          '--find',
-          '--show',
-          '--nooverlap',
-          ...directIo,
-          '--sector-size',
-          String(sectorSize),
-          ...(readonly ? ['--read-only'] : []),
-          '--',
-          path,
-        ],
+        file: 'losetup',
+        args: [...args, ...(readonly ? ['--read-only'] : []), '--', path],
         timeoutMs: LOSETUP_MS,
         onAbort: 'finish',
       },
       op,
     )
+  }
   const { stdout } = await orWithout(run, op)
   const kname = /^\/dev\/(loop\d+)\s*$/.exec(stdout)?.[1]
   const device = kname === undefined ? undefined : await findDevice(host, kname)
@@ -187,6 +190,13 @@ export async function detachLoop(host: Host, device: Device, op: Op): Promise<vo
   const asked = `detach ${device.path}`
   const before = await findLoop(host, device.kname)
   if (!before) return
+  if (before.backingFile.endsWith(DELETED)) {
+    throw new VolumeInUse({
+      asked,
+      found: `it is the last way to the data of ${before.backingFile}`,
+      next: `copy what is on ${device.path} elsewhere, then detach it by hand`,
+    })
+  }
   const users = await usersOf(host, device)
   if (users.length > 0)
     throw new VolumeInUse({ asked, found: users.join('; '), next: 'unpublish and unstage the volume first' })
@@ -199,10 +209,15 @@ export async function detachLoop(host: Host, device: Device, op: Op): Promise<vo
     },
     op,
   )
-  await host.run(
-    { file: 'losetup', args: ['--detach', device.path], okCodes: [0, 1], timeoutMs: LOSETUP_MS, onAbort: 'finish' },
-    op,
-  )
+  // Under the device's lock: a mkfs that outlived its driver must not lose its device.
+  const detach: Command = {
+    file: 'losetup',
+    args: ['--detach', device.path],
+    okCodes: [0, 1],
+    timeoutMs: LOSETUP_MS,
+    onAbort: 'finish',
+  }
+  await runLocked(host, device.path, detach, op)
   await waitFor(
     { asked, timeoutMs: 10_000 },
     async () => {

@@ -89,7 +89,7 @@ export async function mountFilesystem(
   host: Host,
   { device, path, fsType, options, readonly }: MountRequest,
   op: Op,
-): Promise<void> {
+): Promise<Mount> {
   // -w: without it mount(8) falls back to read-only with exit code 0 when the device is write-protected.
   const flags = [readonly ? '-r' : '-w', '-t', fsType, ...(options.length > 0 ? ['-o', options.join(',')] : [])]
   const asked = `mount ${device.path} at ${path}`
@@ -113,6 +113,7 @@ export async function mountFilesystem(
       next: 'see the log',
     })
   }
+  return mount
 }
 
 /** Binds a directory or a device node to a path that exists. */

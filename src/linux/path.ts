@@ -1,4 +1,5 @@
 // Staging and target paths, touched by short-lived children only: a path below a dead mount hangs whoever looks at it.
+import { basename, dirname, join } from 'node:path'
 import type { Host } from '../host/host.ts'
 import { InvalidRequest, Unavailable, VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
@@ -6,6 +7,24 @@ import type { Op } from '../volume/op.ts'
 export type PathKind = 'absent' | 'directory' | 'file' | 'other'
 
 const TOUCH_MS = 10_000
+
+/**
+ * The paths as the kernel will show them: symbolic links above the last element resolved (/var/lib/kubelet is often one),
+ * the last element untouched. What does not exist stays as it is.
+ */
+export async function resolveParents(host: Host, paths: readonly string[], op: Op): Promise<string[]> {
+  const { stdout } = await host.run(
+    {
+      file: 'realpath',
+      args: ['--canonicalize-missing', '--', ...paths.map(path => dirname(path))],
+      timeoutMs: TOUCH_MS,
+      onAbort: 'kill',
+    },
+    op,
+  )
+  const parents = stdout.split('\n')
+  return paths.map((path, n) => join(parents[n] ?? dirname(path), basename(path)))
+}
 
 /** Never follows a symbolic link at the last element. */
 export async function kindOf(host: Host, path: string, op: Op): Promise<PathKind> {

@@ -98,7 +98,7 @@ describe('the permit to format', () => {
           assert.deepEqual({ ...known.content }, { kind: 'filesystem', type, uuid: id })
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
     assert.deepEqual([...seen].sort(), ['format', 'mount', 'refuse'])
   })

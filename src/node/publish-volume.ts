@@ -6,7 +6,7 @@ import { allowsManyTargets, type Capability, isReaderOnly } from '../volume/capa
 import { EffectMissing, IncompatibleExists, NotStaged, VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { VolumeId } from '../volume/types.ts'
-import { findConnected, mountsOf, type NodeSite, requireOwnMounts, requirePath } from './site.ts'
+import { findConnected, mountsOf, type NodeSite, requireOwnMounts, resolvePaths } from './site.ts'
 import { detachIdleViews, ensureView } from './view.ts'
 
 export interface PublishRequest {
@@ -21,13 +21,19 @@ export interface PublishRequest {
  * CSI spec, NodePublishVolume and its table of second calls. The same target with the same arguments is OK, with
  * others ALREADY_EXISTS; another target is FAILED_PRECONDITION for SINGLE_NODE_SINGLE_WRITER.
  */
-export async function publishVolume(site: NodeSite, request: PublishRequest, op: Op): Promise<void> {
-  const { id, stagingPath, targetPath, capability } = request
-  const asked = `publish ${id} at ${targetPath}`
-  if (stagingPath === '')
+export async function publishVolume(site: NodeSite, given: PublishRequest, op: Op): Promise<void> {
+  const { id, capability } = given
+  const asked = `publish ${id} at ${given.targetPath}`
+  if (given.stagingPath === '')
     throw new NotStaged({ asked, found: 'staging_target_path is empty', next: 'call NodeStageVolume first' })
-  requirePath(asked, 'staging_target_path', stagingPath)
-  requirePath(asked, 'target_path', targetPath)
+  const paths = await resolvePaths(
+    site,
+    asked,
+    { staging_target_path: given.stagingPath, target_path: given.targetPath },
+    op,
+  )
+  const { staging_target_path: stagingPath, target_path: targetPath } = paths
+  const request = { ...given, stagingPath, targetPath }
   const device = await requireStaged(site, asked, request, op)
   const readonly = request.readonly || isReaderOnly(capability.mode) || device.readonly
   const present = await mountsAt(site.host, targetPath)
@@ -46,9 +52,9 @@ export async function publishVolume(site: NodeSite, request: PublishRequest, op:
 }
 
 /** CSI spec, NodeUnpublishVolume. What is not published is OK; the target path is gone afterwards. */
-export async function unpublishVolume(site: NodeSite, id: VolumeId, targetPath: string, op: Op): Promise<void> {
-  const asked = `unpublish ${id} from ${targetPath}`
-  requirePath(asked, 'target_path', targetPath)
+export async function unpublishVolume(site: NodeSite, id: VolumeId, path: string, op: Op): Promise<void> {
+  const asked = `unpublish ${id} from ${path}`
+  const { target_path: targetPath } = await resolvePaths(site, asked, { target_path: path }, op)
   const present = await mountsAt(site.host, targetPath)
   await requireOwnMounts(site, asked, id, present)
   const connected = await findConnected(site, id, op)

@@ -1,5 +1,5 @@
 // What this node noted about a staged volume: hints to compare requests with, and the intent of an unfinished format.
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Host } from '../host/host.ts'
 import type { Capability, FsType } from '../volume/capability.ts'
 import { Unavailable } from '../volume/errors.ts'
@@ -38,7 +38,12 @@ export function openRecords(host: Host, folder: string): RecordStore {
       await host.files.makeDirectory(folder)
       await host.files.replace(pathOf(record.id), `${JSON.stringify({ version: VERSION, record })}\n`)
     },
-    remove: id => host.files.removeFile(pathOf(id)),
+    async remove(id) {
+      // With the drafts of it that a killed process left.
+      const name = basename(pathOf(id))
+      const own = ((await host.files.list(folder)) ?? []).filter(each => each.startsWith(name))
+      for (const each of own) await host.files.removeFile(join(folder, each))
+    },
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Host } from '../host/host.ts'
 import { type Device, findDevice, findDeviceByNumber } from '../linux/device.ts'
 import { isMountOf, listMounts, type Mount } from '../linux/mount.ts'
+import { resolveParents } from '../linux/path.ts'
 import type { Connector } from '../transports/transport.ts'
 import { InvalidRequest, VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
@@ -73,14 +74,33 @@ async function identify(site: NodeSite, device: Device): Promise<VolumeId | unde
   return below && (await identify(site, below))
 }
 
-/** Absolute, normal and printable: everything else could point somewhere else than it seems to. */
-export function requirePath(asked: string, field: string, path: string): void {
+/** Paths of a request as the kernel will show them. Throws InvalidRequest for one that could point elsewhere than it seems to. */
+export async function resolvePaths<Field extends string>(
+  site: NodeSite,
+  asked: string,
+  fields: Readonly<Record<Field, string>>,
+  op: Op,
+): Promise<Record<Field, string>> {
+  const names = Object.keys(fields) as Field[]
+  for (const name of names) {
+    if (isPlainPath(fields[name])) continue
+    throw new InvalidRequest({
+      asked,
+      found: `${name} ${JSON.stringify(fields[name])} is not an absolute, normalised path`,
+      next: 'pass an absolute path without . and .. elements',
+    })
+  }
+  const resolved = await resolveParents(
+    site.host,
+    names.map(name => fields[name]),
+    op,
+  )
+  return Object.fromEntries(names.map((name, n) => [name, resolved[n]])) as Record<Field, string>
+}
+
+/** Absolute, normal, printable, and no longer than the kernel takes (PATH_MAX). */
+export function isPlainPath(path: string): boolean {
   const normal = path.startsWith('/') && path !== '/' && !path.endsWith('/') && !/\/\.{0,2}(\/|$)/.test(path)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  if (normal && Buffer.byteLength(path) <= 4096 && !/[\x00-\x1f\x7f]/.test(path)) return
-  throw new InvalidRequest({
-    asked,
-    found: `${field} ${JSON.stringify(path)} is not an absolute, normalised path`,
-    next: 'pass an absolute path without . and .. elements',
-  })
+  return normal && Buffer.byteLength(path) <= 4096 && !/[\x00-\x1f\x7f]/.test(path)
 }

@@ -15,7 +15,7 @@ import type { Op } from '../volume/op.ts'
 import type { Parameters, Route, VolumeId } from '../volume/types.ts'
 import { decide } from './format-permit.ts'
 import type { StageRecord } from './record.ts'
-import { findConnected, mountsOf, type NodeSite, requireOwnMounts, requirePath } from './site.ts'
+import { findConnected, mountsOf, type NodeSite, requireOwnMounts, resolvePaths } from './site.ts'
 
 export interface StageRequest {
   readonly id: VolumeId
@@ -44,7 +44,14 @@ interface Plan {
  * another capability or path it is ALREADY_EXISTS. A failure undoes what this call did.
  */
 export async function stageVolume(site: NodeSite, request: StageRequest, op: Op): Promise<void> {
-  const plan = examine(site, request)
+  const examined = examine(site, request)
+  const { staging_target_path } = await resolvePaths(
+    site,
+    examined.asked,
+    { staging_target_path: request.stagingPath },
+    op,
+  )
+  const plan = { ...examined, stagingPath: staging_target_path }
   const record = await site.records.find(plan.id)
   if (record && (await isStaged(site, record, op))) requireSameStage(plan, record)
   if ((await kindOf(site.host, plan.stagingPath, op)) !== 'directory') {
@@ -57,13 +64,15 @@ export async function stageVolume(site: NodeSite, request: StageRequest, op: Op)
   const mounted = await findMount(site.host, plan.stagingPath)
   if (mounted) return await confirmStaged(site, plan, mounted, record?.rootPending === true, op)
 
+  // A device that was there before this call is not this call's to take away.
+  const wasConnected = (await plan.connector.find(plan.id, op)) !== undefined
   const note: StageRecord = { ...record, ...noteOf(plan) }
   await site.records.write(note)
   try {
     const device = await plan.connector.connect(plan.id, plan.route, op)
     if (plan.capability.access === 'mount') await stageFilesystem(site, plan, device, note, op)
   } catch (error) {
-    await undo(site, plan, op)
+    await undo(site, plan, wasConnected, op)
     throw error
   }
 }
@@ -71,7 +80,6 @@ export async function stageVolume(site: NodeSite, request: StageRequest, op: Op)
 function examine(site: NodeSite, { id, stagingPath, capability, publishContext, volumeContext }: StageRequest): Plan {
   const asked = `stage ${id} at ${stagingPath}`
   const refuse = (found: string, next: string) => new InvalidRequest({ asked, found, next })
-  requirePath(asked, 'staging_target_path', stagingPath)
   const reason = refusal(capability)
   if (reason !== undefined) throw refuse(reason, 'use another access mode')
   const transport = publishContext['transport'] ?? ''
@@ -153,7 +161,9 @@ async function stageFilesystem(site: NodeSite, plan: Plan, device: Device, note:
   }
   const isNew = await formatIfBlank(site, plan, device, note, op)
   if (!readonly) await checkFilesystem(site.host, device, fsType, op)
-  await mountFilesystem(site.host, { device, path: stagingPath, fsType, options, readonly }, op)
+  const mount = await mountFilesystem(site.host, { device, path: stagingPath, fsType, options, readonly }, op)
+  // The device bore the volume's identity before; a number that changed hands meanwhile shows now.
+  await requireOwnMounts(site, asked, plan.id, [mount])
   if (isNew) await finishNew(site, plan, op)
   await growIfSmaller(site, plan, device, op)
   op.log.info({ device: device.path, fsType, isNew }, 'volume staged')
@@ -233,12 +243,17 @@ async function growIfSmaller(
 }
 
 /** After a final error the orchestrator does not call unstage: nothing of this call may stay behind. */
-async function undo(site: NodeSite, { id, stagingPath, connector }: Plan, op: Op): Promise<void> {
+async function undo(
+  site: NodeSite,
+  { id, stagingPath, connector }: Plan,
+  wasConnected: boolean,
+  op: Op,
+): Promise<void> {
   // The caller may have gone; undoing goes on all the same.
   const steady = { ...op, signal: new AbortController().signal }
   try {
     await unmountAll(site.host, stagingPath, steady)
-    await connector.disconnect(id, steady)
+    if (!wasConnected) await connector.disconnect(id, steady)
     const record = await site.records.find(id)
     if (record && !record.formatting && !record.rootPending) await site.records.remove(id)
   } catch (error) {

@@ -4,13 +4,13 @@ import { syncFilesystem } from '../linux/sync.ts'
 import { VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { VolumeId } from '../volume/types.ts'
-import { findConnected, mountsOf, type NodeSite, requireOwnMounts, requirePath } from './site.ts'
+import { findConnected, mountsOf, type NodeSite, requireOwnMounts, resolvePaths } from './site.ts'
 import { detachIdleViews } from './view.ts'
 
 /** CSI spec, NodeUnstageVolume. What is not staged is OK; what is still published is FAILED_PRECONDITION. */
-export async function unstageVolume(site: NodeSite, id: VolumeId, stagingPath: string, op: Op): Promise<void> {
-  const asked = `unstage ${id} from ${stagingPath}`
-  requirePath(asked, 'staging_target_path', stagingPath)
+export async function unstageVolume(site: NodeSite, id: VolumeId, path: string, op: Op): Promise<void> {
+  const asked = `unstage ${id} from ${path}`
+  const { staging_target_path: stagingPath } = await resolvePaths(site, asked, { staging_target_path: path }, op)
   const staged = await mountsAt(site.host, stagingPath)
   await requireOwnMounts(site, asked, id, staged)
   const connected = await findConnected(site, id, op)

@@ -8,7 +8,12 @@ import type { Op } from '../volume/op.ts'
 /** The device itself if it is read-only already. Idempotent. */
 export async function ensureView(host: Host, device: Device, op: Op): Promise<Device> {
   if (device.readonly) return device
-  return await attachLoop(host, { path: device.path, readonly: true, sectorSize: device.sectorSize }, op)
+  const [, ...views] = await devicesAndViews(host, device)
+  // Not the first best: kubelet holds a writable loop device on the volume as its lock.
+  const present = views.find(view => view.readonly)
+  if (present) return present
+  const { path, sectorSize } = device
+  return await attachLoop(host, { path, readonly: true, sectorSize, shared: true }, op)
 }
 
 /** The device first, then what stands on it. */

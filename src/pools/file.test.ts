@@ -73,6 +73,13 @@ describe('a delete', () => {
     assert.deepEqual(await readdir(at('trash')), [])
   })
 
+  it('of a claimed volume does not even move it', async t => {
+    const { pool, replaced } = await setUp(t)
+    await pool.claim(id, claim)
+    replaced.rename = () => assert.fail('it was moved')
+    await assert.rejects(pool.delete(id, op), failure('failed-precondition', /node n1/))
+  })
+
   it('never removes what the pool did not make', async t => {
     const { pool, at } = await setUp(t)
     await writeFile(at('volumes', id, 'notes.txt'), 'somebody’s')

@@ -106,7 +106,9 @@ class FilePool implements Pool {
       // Nobody can claim it any more; but somebody may have, between the look and the rename.
       await this.#requireUnclaimed(id, trash)
     } catch (error) {
-      await this.#files.rename(trash, this.#at(id))
+      const isBack = await this.#files.rename(trash, this.#at(id))
+      if (!isBack)
+        op.log.error({ trash }, 'a claimed volume is in the trash: its name was taken again; move it back by hand')
       throw error
     }
     await this.#discard(trash)

@@ -106,7 +106,7 @@ describe('a handler', () => {
   })
 })
 
-describe('a call', () => {
+describe('a call', { timeout: 20_000 }, () => {
   it('while draining is UNAVAILABLE and runs nothing', async t => {
     let ran = false
     const handler = async () => {

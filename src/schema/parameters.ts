@@ -40,6 +40,9 @@ const properties: JSONSchemaType<StorageParameters>['properties'] = {
   gid: { type: 'string', pattern: '^(0|[1-9]\\d{0,9})$', nullable: true },
 }
 
+/** 2^32 - 1 means "leave as it is" to chown(2). */
+const LARGEST_ID = 4_294_967_294
+
 /** Of one filesystem only; the other has no such thing. */
 const ONLY_FOR: Readonly<Record<string, FsType>> = { bytesPerInode: 'ext4', reservedPercent: 'ext4', reflink: 'xfs' }
 
@@ -52,7 +55,12 @@ export function parseParameters(asked: string, given: Parameters): StorageParame
   delete own['fstype'] // the legacy spelling, which the provisioner passes on
   const merged = fsType === undefined || fsType === '' || own['fsType'] !== undefined ? own : { ...own, fsType }
   const { problems, ...result } = check(merged)
-  const found = problems.length > 0 ? [...problems] : 'value' in result ? misplaced(result.value) : []
+  const found =
+    problems.length > 0
+      ? [...problems]
+      : 'value' in result
+        ? [...misplaced(result.value), ...tooLarge(result.value)]
+        : []
   if (found.length > 0 || !('value' in result)) {
     throw new InvalidRequest({
       asked,
@@ -68,6 +76,12 @@ function misplaced(parameters: StorageParameters): string[] {
   return Object.entries(ONLY_FOR)
     .filter(([key, only]) => key in parameters && fsType !== undefined && fsType !== only)
     .map(([key, only]) => `${key} is for ${only}, the filesystem type is ${fsType}`)
+}
+
+function tooLarge({ uid, gid }: StorageParameters): string[] {
+  return Object.entries({ uid, gid })
+    .filter(([, value]) => Number(value) > LARGEST_ID)
+    .map(([key]) => `${key} must be at most ${LARGEST_ID}`)
 }
 
 /** The parameters as they are stored and sent to the node: canonical, without metadata. */

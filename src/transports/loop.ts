@@ -3,7 +3,7 @@ import { basename, dirname, isAbsolute, normalize } from 'node:path'
 import type { Host } from '../host/host.ts'
 import { type Device, findDevice, waitForDevice } from '../linux/device.ts'
 import { attachLoop, detachLoop, findLoop, listLoops, refreshLoopSize, usersOf, verifyLoop } from '../linux/losetup.ts'
-import { InvalidRequest, VolumeInUse, VolumeNotFound, WrongDevice } from '../volume/errors.ts'
+import { InvalidRequest, Unavailable, VolumeInUse, VolumeNotFound, WrongDevice } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, Route, VolumeId } from '../volume/types.ts'
@@ -76,6 +76,9 @@ async function onlyDeviceOf(host: Host, id: VolumeId): Promise<Device | undefine
 
 async function detachAll(host: Host, id: VolumeId, op: Op): Promise<void> {
   for (const device of await devicesOf(host, id)) await detachLoop(host, device, op)
+  const [left] = await devicesOf(host, id)
+  if (left)
+    throw new Unavailable({ asked: `detach ${id}`, found: `${left.path} is still attached to it`, next: 'call again' })
 }
 
 function createExporter(host: Host, nodeId: string): Exporter {

@@ -61,6 +61,10 @@ describe('a chosen size', () => {
     )
     assert.throws(() => chooseSize('t', { required: 0n, limit: 1n }, rules), failure('out-of-range', /limit_bytes 1;/))
     assert.throws(() => chooseSize('t', { required: MIB + 1n, limit: MIB + 2n }, rules), failure('out-of-range'))
+    assert.equal(chooseSize('t', { required: 0n, limit: 512n }, { minimum: 1n, fallback: 1n, granularity: 512n }), 512n)
+    const exact = { minimum: 5n, fallback: 9n, granularity: 1n }
+    assert.equal(chooseSize('t', { required: 0n, limit: 5n }, exact), 5n)
+    assert.throws(() => chooseSize('t', { required: 0n, limit: 4n }, exact), failure('out-of-range'))
   })
 })
 

@@ -131,7 +131,7 @@ eachPool(({ type, openTwo, debris }) => {
 
     it('of two nodes at once: at most one holds a single-node volume, both a multi-node one', async t => {
       const { a, b } = await openTwo(t)
-      for (let round = 0; round < 25; round += 1) {
+      for (let round = 0; round < 12; round += 1) {
         const { id } = await a.create(specOf(`round ${round}`), MIB, op)
         const ends = endsOf(await Promise.allSettled([a.claim(id, claimOf('n1')), b.claim(id, claimOf('n2'))]))
         const winners = ['n1', 'n2'].filter((_, n) => ends[n] === 'fulfilled')
@@ -178,7 +178,7 @@ eachPool(({ type, openTwo, debris }) => {
     it('while another process claims: the claim holds and the volume is whole, or it is gone and nobody holds it', async t => {
       const { a, b, folder } = await openTwo(t)
       const seen = new Set<string>()
-      for (let round = 0; round < 60; round += 1) {
+      for (let round = 0; round < 30; round += 1) {
         const { id } = await a.create(specOf(`round ${round}`), MIB, op)
         await write(a, id, `round ${round}`)
         const late = round % 6

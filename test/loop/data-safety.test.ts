@@ -17,7 +17,7 @@ const { driver } = bench
 
 /** Programs that write to a device. */
 const writers = (since: number): string[] =>
-  driver.commands(since).filter(each => /^(mkfs|e2fsck|resize2fs|mount|wipefs(?!.*--no-act)|dd .*of=)/.test(each))
+  driver.commands(since).filter(each => /(^| )(mkfs|e2fsck|resize2fs|mount|wipefs(?!.*--no-act)|dd .*of=)/.test(each))
 
 /** The stage is refused, and neither the bytes nor the mounts have changed. */
 const refusedUntouched = async (volume: TestVolume, words: RegExp, over: object = {}): Promise<void> => {
@@ -74,8 +74,10 @@ test('check 14: a volume whose bytes are gone is refused and not formatted', asy
   truncateSync(volume.data, volume.size / 2)
   run('blockdev', '--flushbufs', volume.device)
   await refused(volume.stage(), 'FAILED_PRECONDITION', /the file only/)
-  await refused(volume.stage(), 'FAILED_PRECONDITION', /the volume has/) // attached anew, it is as short as the file
-  await volume.publish()
+  const { route } = volume
+  await volume.unpublish()
+  await volume.publish() // attached anew, it is as short as the file
+  await refused(volume.stage({ publish_context: route }), 'FAILED_PRECONDITION', /the volume has/)
   truncateSync(volume.data, 0)
   run('blockdev', '--flushbufs', volume.device)
   assert.match(await outcome(volume.stage()), /^(UNAVAILABLE|FAILED_PRECONDITION)$/)
@@ -200,6 +202,7 @@ test('check 16: a file that was unlinked and made anew is not the volume', async
   unlinkSync(volume.data)
   renameSync(saved, volume.data)
   assert.match(backingOf(volume.device) ?? '', / \(deleted\)$/)
+  bench.defer(() => run('losetup', '--detach', volume.device))
   await refusedUntouched(volume, /attached to it|backed by/)
 })
 
@@ -207,6 +210,7 @@ test('check 16: two loop devices on one file are refused', async () => {
   const volume = await bench.volume().create()
   await volume.publish()
   const twin = run('losetup', '--find', '--show', volume.data).trim()
+  bench.defer(() => run('losetup', '--detach', twin))
   await refused(volume.publish(), 'FAILED_PRECONDITION', new RegExp(twin))
   await refusedUntouched(volume, new RegExp(twin))
 })

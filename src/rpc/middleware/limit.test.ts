@@ -7,7 +7,7 @@ import { createLimit } from './limit.ts'
 
 const call = (method: string) => ({ service: 's', method, request: {}, op: testOp() })
 
-describe('the limit', () => {
+describe('the limit', { timeout: 20_000 }, () => {
   it('lets so many work and no more, also after failures', async () => {
     const limit = createLimit(3)
     let running = 0

@@ -28,7 +28,7 @@ function controlled() {
 }
 const nothing = async () => ({})
 
-describe('the lock', () => {
+describe('the lock', { timeout: 20_000 }, () => {
   it('lets the same request join the running one: one run, one answer', async () => {
     const lock = createLock()
     const work = controlled()
