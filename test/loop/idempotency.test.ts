@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Driver, NODE_ID } from './driver.ts'
 import { outcome, refused, useDriver } from './harness.ts'
-import { backingOf, clear, loopsBelow, mountsAt, mountsBelow, run } from './machine.ts'
+import { backingOf, clear, loopsBelow, mountsAt, mountsBelow, run, scaled } from './machine.ts'
 import { stopMkfs } from './mkfs.ts'
 import { capabilityOf, MIB } from './volume.ts'
 
@@ -258,21 +258,22 @@ test('check 11: taking down what was never there', async () => {
 })
 
 test('check 12: a hundred CreateVolume and twelve whole lives in parallel', async () => {
-  const many = Array.from({ length: 100 }, () => bench.volume({ as: 'block' }))
+  const [hundred, twelve] = [scaled(100), scaled(12)]
+  const many = Array.from({ length: hundred }, () => bench.volume({ as: 'block' }))
   await Promise.all(many.map(async each => await each.create()))
-  assert.equal(new Set(many.map(({ id }) => id)).size, 100)
+  assert.equal(new Set(many.map(({ id }) => id)).size, hundred)
   assert.deepEqual(await listIds(), many.map(({ id }) => id).sort())
   await Promise.all(many.map(async each => await each.delete()))
   assert.deepEqual(await listIds(), [])
 
-  const some = Array.from({ length: 12 }, (_, n) => bench.volume({ as: n % 3 === 0 ? 'block' : 'ext4' }))
+  const some = Array.from({ length: twelve }, (_, n) => bench.volume({ as: n % 3 === 0 ? 'block' : 'ext4' }))
   await Promise.all(
     some.map(async each => {
       await each.up()
       await each.publishAt(join(driver.folder, `parallel-${each.id}`))
     }),
   )
-  assert.equal(new Set(some.map(({ device }) => device)).size, 12)
+  assert.equal(new Set(some.map(({ device }) => device)).size, twelve)
   for (const each of some) assert.equal(backingOf(each.device), each.data)
   await Promise.all(some.map(async each => await each.teardown()))
   assert.deepEqual([mountsBelow(driver.folder), loopsBelow(driver.folder)], [[], []])

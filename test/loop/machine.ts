@@ -3,6 +3,10 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs'
 
+/** How many of something a test makes: fewer where ASHLAR_TEST_SCALE says so, as in an emulated guest; never below four. */
+export const scaled = (count: number): number =>
+  Math.max(4, Math.round(count * Number(process.env['ASHLAR_TEST_SCALE'] ?? 1)))
+
 export interface MountPoint {
   path: string
   /** The path within the mounted filesystem; `/loop0` for a bound device node. */
