@@ -44,14 +44,7 @@ interface Plan {
  * another capability or path it is ALREADY_EXISTS. A failure undoes what this call did.
  */
 export async function stageVolume(site: NodeSite, request: StageRequest, op: Op): Promise<void> {
-  const examined = examine(site, request)
-  const { staging_target_path } = await resolvePaths(
-    site,
-    examined.asked,
-    { staging_target_path: request.stagingPath },
-    op,
-  )
-  const plan = { ...examined, stagingPath: staging_target_path }
+  const plan = await examine(site, request, op)
   const record = await site.records.find(plan.id)
   if (record && (await isStaged(site, record, op))) requireSameStage(plan, record)
   if ((await kindOf(site.host, plan.stagingPath, op)) !== 'directory') {
@@ -77,8 +70,9 @@ export async function stageVolume(site: NodeSite, request: StageRequest, op: Op)
   }
 }
 
-function examine(site: NodeSite, { id, stagingPath, capability, publishContext, volumeContext }: StageRequest): Plan {
-  const asked = `stage ${id} at ${stagingPath}`
+async function examine(site: NodeSite, request: StageRequest, op: Op): Promise<Plan> {
+  const { id, capability, publishContext, volumeContext } = request
+  const asked = `stage ${id} at ${request.stagingPath}`
   const refuse = (found: string, next: string) => new InvalidRequest({ asked, found, next })
   const reason = refusal(capability)
   if (reason !== undefined) throw refuse(reason, 'use another access mode')
@@ -91,11 +85,12 @@ function examine(site: NodeSite, { id, stagingPath, capability, publishContext, 
   const refused = firstRefusedOption(capability.mountFlags, fsType)
   if (refused !== undefined)
     throw refuse(`mount option "${refused}" is not allowed for ${fsType}`, 'remove it from mountOptions')
+  const paths = await resolvePaths(site, asked, { staging_target_path: request.stagingPath }, op)
   const flags = splitOptions(capability.mountFlags)
   return {
     asked,
     id,
-    stagingPath,
+    stagingPath: paths.staging_target_path,
     capability,
     fsType,
     parameters,

@@ -7,8 +7,9 @@ import { isReady } from './client.ts'
 import { type Combination, driverConfig, NODE_ID } from './combination.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const READY_MS = 30_000
-const STOP_MS = 10_000
+/** In an emulated guest that does other work at the same time, a start takes half a minute. */
+const READY_MS = 240_000
+const STOP_MS = 120_000
 const LOG_TAIL = 20
 
 export interface DriverProcess {
@@ -59,7 +60,7 @@ export const startDriver = (directory: string, mode: Combination['mode']): Drive
 export const logTail = (driver: DriverProcess): string =>
   existsSync(driver.log) ? readFileSync(driver.log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL).join('\n') : ''
 
-/** Waits until Probe answers ready; throws with the end of the log when it does not within 30 s or the process ends. */
+/** Waits until Probe answers ready; throws with the end of the log when it does not in time or the process ends. */
 export const waitReady = async (driver: DriverProcess): Promise<void> => {
   const limit = Date.now() + READY_MS
   while (!hasEnded(driver) && Date.now() < limit) {
