@@ -88,14 +88,14 @@ describe('what a run leaves behind', () => {
     const text = [
       '36 35 7:0 / /tmp/w/mount\\040point rw,noatime - ext4 /dev/loop0 rw',
       '37 35 0:5 /loop1 /tmp/w/target rw - devtmpfs udev rw',
-      '38 35 7:2 / /tmp/work rw - ext4 /dev/loop2 rw',
+      '38 35 7:2 / /tmp/wide rw - ext4 /dev/loop2 rw',
       '',
     ].join('\n')
     assert.deepEqual(parseMounts(text, '/tmp/w'), ['/tmp/w/mount point', '/tmp/w/target'])
   })
 
   it('is found among loop devices, also with a deleted file', () => {
-    const text = '/dev/loop0 /tmp/w/pool/a b\n/dev/loop11 /tmp/w/c (deleted)\n/dev/loop2 /tmp/work/d\n/dev/loop3\n'
+    const text = '/dev/loop0 /tmp/w/pool/a b\n/dev/loop11 /tmp/w/c (deleted)\n/dev/loop2 /tmp/wide/d\n/dev/loop3\n'
     assert.deepEqual(parseLoops(text, '/tmp/w'), [
       { device: '/dev/loop0', backing: '/tmp/w/pool/a b' },
       { device: '/dev/loop11', backing: '/tmp/w/c (deleted)' },
