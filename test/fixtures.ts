@@ -28,7 +28,8 @@ export const MIB = 1024n * 1024n
 export const GIB = 1024n * MIB
 
 export function deviceOf(size: bigint = GIB, rest: Partial<Device> = {}): Device {
-  return { path: '/dev/loop7', kname: 'loop7', number: '7:7', size, sectorSize: 512, readonly: false, ...rest }
+  const names = { path: '/dev/loop7', kname: 'loop7', number: '7:7' }
+  return { ...names, size, sectorSize: 512, readonly: false, sequence: '7', ...rest }
 }
 
 /** A command as it runs under the lock of a file or device. */
@@ -43,11 +44,28 @@ export function kernelOf(device: Device, backingFile?: string): Record<string, s
     [`${at}/size`]: `${device.size / 512n}\n`,
     [`${at}/ro`]: device.readonly ? '1\n' : '0\n',
     [`${at}/queue/logical_block_size`]: `${device.sectorSize}\n`,
+    [`${at}/diskseq`]: `${device.sequence}\n`,
     [`/sys/dev/block/${device.number}/uevent`]: `MAJOR=7\nDEVNAME=${device.kname}\nDEVTYPE=disk\n`,
     ...(backingFile !== undefined && {
       [`${at}/loop/backing_file`]: `${backingFile}\n`,
       [`${at}/loop/dio`]: '1\n',
     }),
+  }
+}
+
+/** Answers `xfs_io -c "pread -v ..."` as it prints pages, from these at their offsets; all others are zero. */
+export function printPages(pages: Readonly<Record<string, string>>): (command: string) => string {
+  return command => [...command.matchAll(/pread -v -b 4096 (\d+) 4096/g)].map(([, at = '']) => print(at)).join('')
+  function print(at: string): string {
+    const page = Buffer.from(pages[at] ?? '\0'.repeat(4096), 'latin1')
+    const lines = Array.from({ length: 256 }, (_, n) => {
+      const line = page
+        .subarray(n * 16, n * 16 + 16)
+        .toString('hex')
+        .replace(/../g, '$& ')
+      return `${(Number(at) + n * 16).toString(16).padStart(8, '0')}:  ${line} ................`
+    })
+    return [...lines, `read 4096/4096 bytes at offset ${at}`, '4 KiB, 1 ops; 0.0002 sec', ''].join('\n')
   }
 }
 

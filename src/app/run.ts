@@ -1,4 +1,5 @@
 // What every main does: read the configuration, start the role, stay until told to go.
+import { THREADS } from '../host/isolated-files.ts'
 import { ConfigError, readConfig, type Settings, USAGE } from './config.ts'
 import { createLifetime } from './lifetime.ts'
 import { createLogger } from './logger.ts'
@@ -6,6 +7,8 @@ import { type Role, startDriver } from './wire.ts'
 
 /** Misconfiguration ends the process with code 2 before anything is touched. */
 export async function runDriver(role: Role): Promise<void> {
+  // libuv reads this when the first file call needs a thread.
+  process.env['UV_THREADPOOL_SIZE'] ??= String(THREADS)
   const settings = settingsOrExit()
   const log = createLogger(settings.log.level)
   const lifetime = createLifetime(log)

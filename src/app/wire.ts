@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import type { ControllerSite } from '../controller/site.ts'
 import type { Host } from '../host/host.ts'
 import { localHost } from '../host/local.ts'
-import { openRecords } from '../node/record.ts'
+import { openJournal } from '../node/journal.ts'
+import { recover } from '../node/recover.ts'
 import type { NodeSite } from '../node/site.ts'
 import { POOLS } from '../pools/index.ts'
 import type { Pool } from '../pools/pool.ts'
@@ -16,7 +17,7 @@ import { log } from '../rpc/middleware/log.ts'
 import { requireFields } from '../rpc/middleware/require-fields.ts'
 import { nodeService } from '../rpc/node-service.ts'
 import { csi } from '../rpc/proto.ts'
-import { type Server, serve } from '../rpc/serve.ts'
+import { type Server, type ServiceDefinition, serve } from '../rpc/serve.ts'
 import { TRANSPORTS } from '../transports/index.ts'
 import type { Logger } from '../volume/op.ts'
 import { nodeSegments } from '../volume/topology.ts'
@@ -27,10 +28,9 @@ export type Role = 'controller' | 'node' | 'all-in-one'
 
 /** Builds what the role needs and serves it; answers when calls are accepted. */
 export async function startDriver(role: Role, settings: Settings, logger: Logger, lifetime: Lifetime): Promise<Server> {
-  const host = localHost()
-  const services = [await controllerOf(role, host, settings), nodeOf(role, host, settings)].filter(
-    each => each !== undefined,
-  )
+  const host = hostOf(settings)
+  const controller = role === 'node' ? undefined : await controllerSite(host, settings)
+  const node = role === 'controller' ? undefined : nodeSite(host, settings)
   const pipe: Pipe = {
     log: logger,
     middleware: [log, requireFields, createLock(), createLimit(settings.maxConcurrentCalls)],
@@ -39,46 +39,53 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
     track: lifetime.track,
   }
   const identity = identityService({ name: settings.driverName, version: version(), ready: () => !lifetime.draining() })
-  return await serve({
+  type Methods = Parameters<typeof bindService>[1]
+  const offer = (name: string, { service }: { service: ServiceDefinition }, methods: Methods) => ({
+    definition: service,
+    implementation: bindService(name, methods, pipe),
+  })
+  const server = await serve({
     endpoint: settings.address,
     socketMode: Number.parseInt(settings.socketMode, 8),
     services: [
-      { definition: csi.Identity.service, implementation: bindService('identity', identity, pipe) },
-      ...services.map(({ name, definition, methods }) => ({
-        definition,
-        implementation: bindService(name, methods, pipe),
-      })),
+      offer('identity', csi.Identity, identity),
+      ...(controller ? [offer('controller', csi.Controller, controllerService(controller))] : []),
+      ...(node ? [offer('node', csi.Node, nodeService(node))] : []),
     ],
   })
+  // Beside the first calls, not before them: one volume that hangs must not keep the driver from serving the others.
+  if (node) lifetime.track(recover(node, { log: logger, signal: lifetime.stop }))
+  return server
 }
 
-async function controllerOf(role: Role, host: Host, settings: Settings) {
-  if (role === 'node') return undefined
-  const site: ControllerSite = {
+/** Pools and the node's own notes lie on disks that can die one by one. */
+export function hostOf({ pools, stateDir }: Settings): Host {
+  return localHost([stateDir, ...Object.values(pools).map(pool => pool.path)])
+}
+
+export async function controllerSite(host: Host, settings: Settings): Promise<ControllerSite> {
+  const { nodeId, defaultPool, defaultTransport, maxVolumesPerNode } = settings
+  return {
     pools: await openPools(host, settings),
-    exporters: new Map(
-      Object.entries(TRANSPORTS).map(([name, each]) => [name, each.exporter(host, { nodeId: settings.nodeId })]),
-    ),
-    defaultPool: settings.defaultPool,
-    defaultTransport: settings.defaultTransport,
+    exporters: new Map(Object.entries(TRANSPORTS).map(([name, each]) => [name, each.exporter(host, { nodeId })])),
+    defaultPool,
+    defaultTransport,
     segments: segmentsOf(settings),
-    nodeId: settings.nodeId,
-    maxVolumesPerNode: settings.maxVolumesPerNode,
+    nodeId,
+    maxVolumesPerNode,
   }
-  return { name: 'controller', definition: csi.Controller.service, methods: controllerService(site) }
 }
 
-function nodeOf(role: Role, host: Host, settings: Settings) {
-  if (role === 'controller') return undefined
-  const site: NodeSite = {
+export function nodeSite(host: Host, settings: Settings): NodeSite {
+  const { nodeId, stateDir, maxVolumesPerNode } = settings
+  return {
     host,
     connectors: new Map(Object.entries(TRANSPORTS).map(([name, each]) => [name, each.connector(host)])),
-    records: openRecords(host, settings.stateDir),
-    nodeId: settings.nodeId,
+    journal: openJournal(host, stateDir),
+    nodeId,
     segments: segmentsOf(settings),
-    maxVolumesPerNode: settings.maxVolumesPerNode,
+    maxVolumesPerNode,
   }
-  return { name: 'node', definition: csi.Node.service, methods: nodeService(site) }
 }
 
 async function openPools(host: Host, settings: Settings): Promise<Map<string, Pool>> {

@@ -1,12 +1,14 @@
 // ListVolumes, ControllerGetVolume: what the pools hold, page by page.
+import { type Condition, conditionOf } from '../volume/condition.ts'
 import { BadToken } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
 import type { NodeId, Volume, VolumeId } from '../volume/types.ts'
-import { type ControllerSite, findVolume, getVolume, type Located } from './site.ts'
+import { type ControllerSite, findVolume, getExporter, getVolume, type Located } from './site.ts'
 
 export interface ListedVolume {
   readonly volume: Volume
   readonly publishedNodes: readonly NodeId[]
+  readonly condition: Condition
 }
 
 export interface VolumePage {
@@ -33,16 +35,19 @@ export async function listVolumes(site: ControllerSite, page: { size: number; to
   const located = await Promise.all(shown.map(id => findVolume(site, id)))
   const present = located.filter(each => each !== undefined) // the others were deleted since the folder was read
   return {
-    entries: await Promise.all(present.map(describe)),
+    entries: await Promise.all(present.map(each => describe(site, each))),
     nextToken: shown.length < rest.length ? (shown.at(-1) ?? '') : '',
   }
 }
 
 /** CSI spec, ControllerGetVolume. */
 export async function describeVolume(site: ControllerSite, id: VolumeId): Promise<ListedVolume> {
-  return await describe(await getVolume(site, `get ${id}`, id))
+  return await describe(site, await getVolume(site, `get ${id}`, id))
 }
 
-async function describe({ pool, volume }: Located): Promise<ListedVolume> {
-  return { volume, publishedNodes: (await pool.claims(volume.id)).map(claim => claim.node) }
+async function describe(site: ControllerSite, { pool, volume }: Located): Promise<ListedVolume> {
+  const { id, transport } = volume
+  const exporter = getExporter(site, `describe ${id}`, transport)
+  const [claims, ...troubles] = await Promise.all([pool.claims(id), pool.troublesOf(id), exporter.troublesOf(id)])
+  return { volume, publishedNodes: claims.map(claim => claim.node), condition: conditionOf(troubles.flat()) }
 }

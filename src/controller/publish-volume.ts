@@ -15,6 +15,7 @@ export interface PublishRequest {
 
 /** Keys of the publish context that every transport's route carries. */
 export const BLANK_KEY = 'blank'
+export const CONTENT_FROM_KEY = 'content_from'
 export const TRANSPORT_KEY = 'transport'
 
 /**
@@ -43,7 +44,12 @@ export async function publishVolume(site: ControllerSite, request: PublishReques
     if (isNew) await requireBelowLimit(asked, site, node)
     const route = await exporter.export(volume, await pool.backing(id), claim, op)
     // The attestation that the volume may be formatted is withdrawn as soon as the volume holds data.
-    return { [TRANSPORT_KEY]: volume.transport, ...route, [BLANK_KEY]: String(claim.blank && blank) }
+    return {
+      [TRANSPORT_KEY]: volume.transport,
+      ...route,
+      [BLANK_KEY]: String(claim.blank && blank),
+      ...(volume.contentFrom !== undefined && { [CONTENT_FROM_KEY]: volume.contentFrom }),
+    }
   } catch (error) {
     if (isNew) await pool.release(id, node)
     throw error

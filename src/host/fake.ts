@@ -40,6 +40,7 @@ export function fakeHost(script: readonly Line[], kernel: Readonly<Record<string
     left: () => script.slice(next).filter(line => line.repeats !== true).length,
     kernel: files,
     files: overlay(files),
+    hold: async () => async () => undefined,
     async run(command: Command, _op: Op): Promise<Output> {
       const text = [command.file, ...command.args.map(String)].join(' ')
       said.push(text)

@@ -72,6 +72,11 @@ export interface Host {
   /** For messages: "local", a node's name. */
   readonly name: string
   readonly files: HostFiles
-  /** Throws CommandFailed for an exit code that is not in okCodes, Unavailable when killed or missing. */
+  /** Throws CommandFailed for an exit code that is not in okCodes, Unavailable when killed, hanging or missing. */
   run(command: Command, op: Op): Promise<Output>
+  /**
+   * Starts a program that echoes its input and answers when it does; the function that is answered closes its input and
+   * waits for its end. It ends with this process too, however that ends. Throws CommandFailed when it ends by itself.
+   */
+  hold(command: Pick<Command, 'file' | 'args'>, op: Op): Promise<() => Promise<void>>
 }

@@ -4,22 +4,36 @@ import { Cancelled, CommandFailed, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import { Secret } from '../volume/secret.ts'
 import type { Command, Host, Output } from './host.ts'
+import { isolateFiles } from './isolated-files.ts'
 import { localFiles } from './local-files.ts'
 
 /** Programs come from the system's own folders, whatever the environment of the driver says. */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const ENVIRONMENT = { env: { PATH, LC_ALL: 'C', LANG: 'C' }, extendEnv: false }
 /** A tool that prints more than this is not one of ours: the most is a direct read of 1 MiB. */
 const MAX_OUTPUT = 4 * 1024 * 1024
 /** After SIGTERM; a child in uninterruptible sleep survives SIGKILL too and is left behind after as long again. */
-const KILL_AFTER_MS = 2000
+const KILL_AFTER_MS = 1000
 
-export function localHost(): Host {
-  return { name: 'local', files: localFiles, run: runLocally }
+/** Roots are places whose files can die alone, such as the folders of pools. */
+export function localHost(roots: readonly string[] = []): Host {
+  const stuck: Stuck = new Set()
+  return {
+    name: 'local',
+    files: isolateFiles(localFiles, roots),
+    run: (command, op) => runLocally(command, stuck, op),
+    hold: holdLocally,
+  }
 }
 
-async function runLocally(command: Command, op: Op): Promise<Output> {
+/** Commands whose child did not even end when killed: it sleeps in the kernel until its device answers or goes. */
+type Stuck = Set<string>
+
+async function runLocally(command: Command, stuck: Stuck, op: Op): Promise<Output> {
   const asked = describe(command)
   if (command.onAbort === 'kill' && op.signal.aborted) throw cancelled(asked)
+  // One child that hangs is enough: another would hang beside it.
+  if (stuck.has(asked)) throw hangs(asked, 'an earlier process still hangs in the kernel')
   const started = performance.now()
   const slow = setTimeout(() => {
     op.log.warn(
@@ -30,7 +44,7 @@ async function runLocally(command: Command, op: Op): Promise<Output> {
   if (command.onAbort === 'kill') clearTimeout(slow)
   try {
     const output = await (command.onAbort === 'kill'
-      ? orAbandon(command, asked, start(command, op))
+      ? orAbandon(command, asked, start(command, op), stuck, op)
       : start(command, op))
     op.log.debug({ command: asked, code: output.exitCode, ms: Math.round(performance.now() - started) }, 'command')
     return meaningOf(command, asked, output)
@@ -57,8 +71,7 @@ async function start(command: Command, op: Op): Promise<Outcome> {
   const input = command.stdin instanceof Secret ? command.stdin.reveal() : command.stdin
   const result = await execa(command.file, args, {
     reject: false,
-    env: { PATH, LC_ALL: 'C', LANG: 'C' },
-    extendEnv: false,
+    ...ENVIRONMENT,
     encoding: command.encoding ?? 'utf8',
     stripFinalNewline: false,
     maxBuffer: MAX_OUTPUT,
@@ -71,26 +84,63 @@ async function start(command: Command, op: Op): Promise<Outcome> {
   return result
 }
 
-/** A child in uninterruptible sleep cannot be killed: its caller gets an answer all the same. */
-async function orAbandon(command: Command, asked: string, running: Promise<Outcome>): Promise<Outcome> {
+/** A child in uninterruptible sleep cannot be killed: its caller gets an answer all the same, and it is counted. */
+async function orAbandon(
+  command: Command,
+  asked: string,
+  running: Promise<Outcome>,
+  stuck: Stuck,
+  op: Op,
+): Promise<Outcome> {
   let timer: NodeJS.Timeout | undefined
-  const stuck = new Promise<never>((_, reject) => {
+  const hanging = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () =>
-        reject(
-          new Unavailable({
-            asked,
-            found: 'the process does not even end when killed',
-            next: 'check the device below it; it is probably gone',
-          }),
-        ),
+      () => {
+        stuck.add(asked)
+        op.log.error({ command: asked, hanging: stuck.size }, 'a process does not even end when killed')
+        void running.finally(() => {
+          stuck.delete(asked)
+          op.log.info({ command: asked, hanging: stuck.size }, 'a process that hung has ended')
+        })
+        reject(hangs(asked, 'the process does not even end when killed'))
+      },
       command.timeoutMs + 2 * KILL_AFTER_MS,
     )
   })
   try {
-    return await Promise.race([running, stuck])
+    return await Promise.race([running, hanging])
   } finally {
     clearTimeout(timer)
+  }
+}
+
+function hangs(asked: string, found: string): Unavailable {
+  return new Unavailable({ asked, found, next: 'check the device below it; it is gone, suspended or frozen' })
+}
+
+/** The program echoes a line as soon as it runs, and ends with our end of its pipe: also when we are killed. */
+async function holdLocally(command: Pick<Command, 'file' | 'args'>, op: Op): Promise<() => Promise<void>> {
+  const asked = describe(command)
+  const holder = execa(command.file, command.args.map(String), {
+    ...ENVIRONMENT,
+    reject: false,
+    buffer: false,
+    // A session of its own: Ctrl-C on our terminal must not end it before the call that needs it.
+    detached: true,
+    cleanup: false,
+  })
+  holder.stdin.on('error', () => undefined) // it ended without reading: its exit code tells why
+  holder.stdin.write('\n')
+  const echo = new Promise<'echo'>(resolve => holder.stdout.once('data', () => resolve('echo')))
+  const first = await Promise.race([echo, holder])
+  if (first !== 'echo') {
+    const found = `it ended with ${first.exitCode ?? first.code ?? first.signal}`
+    throw new CommandFailed({ asked, found, next: 'see the log', code: first.exitCode })
+  }
+  op.log.debug({ command: asked }, 'held')
+  return async () => {
+    holder.stdin.end()
+    await holder
   }
 }
 
@@ -135,7 +185,7 @@ function cancelled(asked: string): Cancelled {
 }
 
 /** The command as it may appear in logs and errors: secrets as ***. */
-function describe(command: Command): string {
+function describe(command: Pick<Command, 'file' | 'args'>): string {
   return [command.file, ...command.args.map(arg => String(arg))].join(' ')
 }
 

@@ -1,6 +1,6 @@
 // Block devices as the kernel shows them in /sys, and reads that go past the page cache.
 import type { Command, Host } from '../host/host.ts'
-import { CommandFailed, Unavailable, WrongDevice } from '../volume/errors.ts'
+import { CommandFailed, EffectMissing, Unavailable, WrongDevice } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes } from '../volume/types.ts'
 import { runLocked } from './flock.ts'
@@ -17,6 +17,8 @@ export interface Device {
   readonly size: Bytes
   readonly sectorSize: number
   readonly readonly: boolean
+  /** Counts what was ever attached under this name or another: another number is another disk. '' before Linux 5.15. */
+  readonly sequence: string
 }
 
 /** What request data may never reach: only names that a kernel gives to disks we serve. */
@@ -27,8 +29,8 @@ const DIRECT_READ_MS = 10_000
 export async function findDevice(host: Host, kname: string): Promise<Device | undefined> {
   if (!KNAME.test(kname)) return undefined
   const at = `/sys/block/${kname}`
-  const [number, sectors, readonly, sectorSize] = await Promise.all(
-    [`${at}/dev`, `${at}/size`, `${at}/ro`, `${at}/queue/logical_block_size`].map(path => host.files.read(path)),
+  const [number, sectors, readonly, sectorSize, sequence] = await Promise.all(
+    ['dev', 'size', 'ro', 'queue/logical_block_size', 'diskseq'].map(name => host.files.read(`${at}/${name}`)),
   )
   if (number === undefined || sectors === undefined) return undefined
   return {
@@ -38,6 +40,7 @@ export async function findDevice(host: Host, kname: string): Promise<Device | un
     size: BigInt(sectors.trim()) * 512n, // /sys/block/*/size counts 512-byte units always: Documentation/ABI/stable/sysfs-block
     sectorSize: Number(sectorSize?.trim() ?? 512),
     readonly: readonly?.trim() === '1',
+    sequence: sequence?.trim() ?? '',
   }
 }
 
@@ -72,7 +75,14 @@ export async function waitForDevice(host: Host, kname: string, atLeast: Bytes, o
 }
 
 /** Bytes from the device itself, not from a cache, one character a byte. Throws Unavailable when they cannot be read. */
-export async function readDirect(host: Host, device: Device, offset: Bytes, length: number, op: Op): Promise<string> {
+export async function readDirect(
+  host: Host,
+  device: Device,
+  offset: Bytes,
+  length: number,
+  op: Op,
+  timeoutMs = DIRECT_READ_MS,
+): Promise<string> {
   const asked = `read ${length} bytes of ${device.path} at ${offset}`
   const complain = (found: string, cause?: unknown) =>
     new Unavailable(
@@ -91,7 +101,7 @@ export async function readDirect(host: Host, device: Device, offset: Bytes, leng
           'iflag=direct,skip_bytes,fullblock',
           'status=none',
         ],
-        timeoutMs: DIRECT_READ_MS,
+        timeoutMs,
         onAbort: 'kill',
         encoding: 'latin1',
       },
@@ -105,7 +115,48 @@ export async function readDirect(host: Host, device: Device, offset: Bytes, leng
   }
 }
 
-const PAGE = 4096
+export const PAGE = 4096n
+
+/** The pages at these offsets of a device or file, one character a byte. Throws Unavailable when one cannot be read. */
+export async function readPages(
+  host: Host,
+  path: string,
+  offsets: readonly Bytes[],
+  { direct }: { direct: boolean },
+  op: Op,
+): Promise<string[]> {
+  const commands = offsets.map(offset => `pread -v -b ${PAGE} ${offset} ${PAGE}`)
+  const stdout = await askXfsIo(host, { path, direct, commands }, op)
+  const read = [...stdout.matchAll(/^read (\d+)\/\d+ bytes at offset (\d+)$/gm)]
+  if (
+    read.length !== offsets.length ||
+    read.some(([, bytes, at], n) => bytes !== String(PAGE) || at !== String(offsets[n]))
+  ) {
+    throw new Unavailable({
+      asked: `read ${offsets.length} pages of ${path}`,
+      found: `only ${read.length} came`,
+      next: 'the device is there but does not answer; check what it is backed by',
+    })
+  }
+  // "00001000:  00 00 53 ef ...  ..S.": sixteen bytes a line
+  const lines = [...stdout.matchAll(/^([0-9a-f]+):((?: +[0-9a-f]{2}){16})/gm)]
+  const bytes = new Map(lines.map(([, offset = '0', hex = '']) => [BigInt(`0x${offset}`), parseHex(hex)]))
+  const pages = offsets.map(offset => pageAt(bytes, offset))
+  if (pages.every(page => page.length === Number(PAGE))) return pages
+  throw new EffectMissing({
+    asked: `read ${offsets.length} pages of ${path}`,
+    found: 'xfs_io reported pages that it did not print',
+    next: 'check the version of xfsprogs',
+  })
+}
+
+function parseHex(hex: string): string {
+  return Buffer.from(hex.replaceAll(' ', ''), 'hex').toString('latin1')
+}
+
+function pageAt(lines: ReadonlyMap<Bytes, string>, offset: Bytes): string {
+  return Array.from({ length: Number(PAGE / 16n) }, (_, n) => lines.get(offset + BigInt(n) * 16n) ?? '').join('')
+}
 
 /** The first of these pages that holds anything but zeros, past the page cache. Throws Unavailable when one cannot be read. */
 export async function firstWrittenPage(
@@ -114,24 +165,8 @@ export async function firstWrittenPage(
   offsets: readonly Bytes[],
   op: Op,
 ): Promise<Bytes | undefined> {
-  const commands = offsets.map(offset => `pread -v -b ${PAGE} ${offset} ${PAGE}`)
-  const stdout = await askXfsIo(host, { path: device.path, direct: true, commands }, op)
-  const read = [...stdout.matchAll(/^read (\d+)\/\d+ bytes at offset (\d+)$/gm)]
-  if (
-    read.length !== offsets.length ||
-    read.some(([, bytes, at], n) => bytes !== String(PAGE) || at !== String(offsets[n]))
-  ) {
-    throw new Unavailable({
-      asked: `read ${offsets.length} pages of ${device.path}`,
-      found: `only ${read.length} came`,
-      next: 'the device is there but does not answer; check what it is backed by',
-    })
-  }
-  // "00001000:  00 00 53 ef ...  ..S.": sixteen bytes a line
-  const written = [...stdout.matchAll(/^([0-9a-f]+):((?: +[0-9a-f]{2}){16})/gm)].find(([, , bytes]) =>
-    /[1-9a-f]/.test(bytes ?? ''),
-  )
-  return written === undefined ? undefined : (BigInt(`0x${written[1] ?? '0'}`) / BigInt(PAGE)) * BigInt(PAGE)
+  const pages = await readPages(host, device.path, offsets, { direct: true }, op)
+  return offsets.find((_, n) => /[^\0]/.test(pages[n] ?? ''))
 }
 
 /** Numbers of devices that are stacked on this one and keep it busy (device-mapper, MD). */

@@ -1,6 +1,6 @@
 // flock(1): a lock that lives exactly as long as the tool that runs under it, also when the driver is killed.
 import type { Command, Host, Output } from '../host/host.ts'
-import { Unavailable } from '../volume/errors.ts'
+import { CommandFailed, OperationPending, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 
 /** Exit code when another process keeps the lock; no tool that we run under it uses 75 (EX_TEMPFAIL, sysexits.h). */
@@ -13,20 +13,11 @@ const WAIT_SECONDS = 5
  * lock ends with the tool, and its exit code passes through. Throws Unavailable when another process keeps the lock.
  */
 export async function runLocked(host: Host, path: string, command: Command, op: Op): Promise<Output> {
-  const lock = [
-    '--exclusive',
-    '--wait',
-    String(WAIT_SECONDS),
-    '--conflict-exit-code',
-    String(LOCK_HELD),
-    '--no-fork',
-    path,
-  ]
   const output = await host.run(
     {
       ...command,
       file: 'flock',
-      args: [...lock, command.file, ...command.args],
+      args: [...locking(path), command.file, ...command.args],
       okCodes: [...(command.okCodes ?? [0]), LOCK_HELD],
       timeoutMs: command.timeoutMs + WAIT_SECONDS * 1000,
     },
@@ -38,4 +29,26 @@ export async function runLocked(host: Host, path: string, command: Command, op: 
     found: 'another tool holds its lock, perhaps one that an earlier driver started',
     next: 'call again when it has ended',
   })
+}
+
+/**
+ * Keeps an exclusive lock on a file, which is created if absent, across all processes of the host until the answered
+ * function is called or this process ends. Throws OperationPending when another process keeps it.
+ */
+export async function holdLock(host: Host, path: string, op: Op): Promise<() => Promise<void>> {
+  try {
+    return await host.hold({ file: 'flock', args: [...locking(path), 'cat'] }, op)
+  } catch (error) {
+    if (!(error instanceof CommandFailed && error.code === LOCK_HELD)) throw error
+    throw new OperationPending({
+      asked: `lock ${path}`,
+      found: 'another process of the driver works on the same volume',
+      next: 'call again when it is done',
+    })
+  }
+}
+
+function locking(path: string): string[] {
+  const patience = ['--wait', String(WAIT_SECONDS), '--conflict-exit-code', String(LOCK_HELD)]
+  return ['--exclusive', ...patience, '--no-fork', path]
 }

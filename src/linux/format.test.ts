@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { deviceOf, failure, GIB, locked, MIB, testOp } from '../../test/fixtures.ts'
+import { deviceOf, failure, GIB, locked, MIB, printPages, testOp } from '../../test/fixtures.ts'
 import { fakeHost, type Line } from '../host/fake.ts'
 import { type Content, clearUnfinishedXfs, describeContent, type FormatOptions, format, probe } from './format.ts'
 
@@ -27,22 +27,10 @@ function disk(bytes: Readonly<Record<number, string>> = {}): (text: string) => s
   }
 }
 
-/** Answers xfs_io reads from the same bytes, as it prints them. */
-function pages(bytes: Readonly<Record<number, string>> = {}): (text: string) => string {
-  return text =>
-    [...text.matchAll(/pread -v -b 4096 (\d+) 4096/g)]
-      .map(([, at = '']) => {
-        const page = Buffer.from(disk(bytes)(`dd bs=4096 count=1 skip=${at} iflag=direct`), 'latin1')
-        const lines = Array.from({ length: 256 }, (_, n) => {
-          const line = page
-            .subarray(n * 16, n * 16 + 16)
-            .toString('hex')
-            .replace(/../g, '$& ')
-          return `${(Number(at) + n * 16).toString(16).padStart(8, '0')}:  ${line} ................`
-        })
-        return [...lines, `read 4096/4096 bytes at offset ${at}`, '4 KiB, 1 ops; 0.0002 sec', ''].join('\n')
-      })
-      .join('')
+/** The same bytes as whole pages, by offset. */
+function pagesOf(bytes: Readonly<Record<number, string>>): Record<string, string> {
+  const starts = Object.keys(bytes).map(at => Math.floor(Number(at) / 4096) * 4096)
+  return Object.fromEntries(starts.map(at => [at, disk(bytes)(`dd bs=4096 count=1 skip=${at} iflag=direct`)]))
 }
 
 /** The whole conversation of one probe. */
@@ -63,7 +51,7 @@ function conversation({
     { run: WIPEFS, stdout: wipefs },
     { ...read, stdout: disk(bytes) },
     { ...read, stdout: disk(bytes) },
-    { run: /^xfs_io -r -d (-c pread -v -b 4096 \d+ 4096 )+\/dev\/loop7$/, stdout: pages(bytes) },
+    { run: /^xfs_io -r -d (-c pread -v -b 4096 \d+ 4096 )+\/dev\/loop7$/, stdout: printPages(pagesOf(bytes)) },
   ]
 }
 const probed = async (given: Parameters<typeof conversation>[0], on = device): Promise<Content> =>
@@ -93,9 +81,9 @@ describe('a probe', () => {
   })
 
   it('never calls partition tables, several signatures, LUKS, LVM or a blkid that found only "something" blank', async () => {
-    assert.deepEqual(await probed({ blkid: { code: 8 } }), { kind: 'unknown', what: 'several signatures at once' })
-    assert.deepEqual(await probed({ blkid: tags('PTTYPE=gpt') }), { kind: 'unknown', what: 'a partition table (gpt)' })
-    assert.equal((await probed({ blkid: tags('TYPE=xfs', 'PTTYPE=dos') })).kind, 'unknown')
+    assert.deepEqual(await probed({ blkid: { code: 8 } }), { kind: 'foreign', what: 'several signatures at once' })
+    assert.deepEqual(await probed({ blkid: tags('PTTYPE=gpt') }), { kind: 'foreign', what: 'a partition table (gpt)' })
+    assert.equal((await probed({ blkid: tags('TYPE=xfs', 'PTTYPE=dos') })).kind, 'foreign')
     for (const type of ['crypto_LUKS', 'LVM2_member', 'swap', 'btrfs'])
       assert.deepEqual(await probed({ blkid: tags(`TYPE=${type}`) }), { kind: 'filesystem', type, uuid: '' })
     assert.equal((await probed({ blkid: tags('LABEL=x'), bytes: { 1080: 'S' } })).kind, 'unknown')
@@ -182,7 +170,7 @@ describe('format', () => {
     assert.equal(
       await run({ ...ext4, blockSize: 1024, inodeSize: 512, bytesPerInode: 8192, reservedPercent: 1 }),
       locked(
-        `mkfs.ext4 -q -U ${UUID} -b 1024 -I 512 -i 8192 -m 1 -O ^orphan_file,^metadata_csum_seed -E nodiscard,lazy_itable_init=1,lazy_journal_init=0 /dev/loop7`,
+        `mkfs.ext4 -q -U ${UUID} -b 1024 -I 512 -i 8192 -m 1 -O ^orphan_file,metadata_csum_seed -E nodiscard,lazy_itable_init=1,lazy_journal_init=0 /dev/loop7`,
       ),
     )
     assert.equal(

@@ -5,7 +5,7 @@ import { KIB, MIB, SMALLEST_FILESYSTEM } from '../volume/capacity.ts'
 import { EffectMissing, RefusesToFormat, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes } from '../volume/types.ts'
-import { type Device, firstWrittenPage, flushBuffers, readDirect } from './device.ts'
+import { type Device, firstWrittenPage, flushBuffers, PAGE, readDirect } from './device.ts'
 import { runLocked } from './flock.ts'
 
 export type Content =
@@ -13,7 +13,9 @@ export type Content =
   | { kind: 'filesystem'; type: string; uuid: string }
   /** mkfs.xfs was killed: the superblock says so in its sb_inprogress byte, and the kernel refuses to mount it. */
   | { kind: 'unfinished-xfs'; uuid: string }
-  /** A partition table, LUKS, LVM, several signatures, or bytes that nothing recognises. */
+  /** A partition table, or several signatures: somebody else's. */
+  | { kind: 'foreign'; what: string }
+  /** A damaged superblock, or bytes that nothing recognises. */
   | { kind: 'unknown'; what: string }
 
 export interface FormatOptions {
@@ -39,10 +41,10 @@ const XFS_INPROGRESS = 126
 export async function probe(host: Host, device: Device, op: Op): Promise<Content> {
   await flushBuffers(host, device, op)
   const head = await readDirect(host, device, 0n, Number(4n * KIB), op)
-  const low = await lowLevelProbe(host, device, op)
-  if (low.code === 8) return { kind: 'unknown', what: 'several signatures at once' }
+  const low = await readSignatures(host, device.path, op)
+  if (low.code === 8) return { kind: 'foreign', what: 'several signatures at once' }
   const { TYPE, UUID, PTTYPE } = low.tags
-  if (PTTYPE !== undefined) return { kind: 'unknown', what: `a partition table (${PTTYPE})` }
+  if (PTTYPE !== undefined) return { kind: 'foreign', what: `a partition table (${PTTYPE})` }
   if (TYPE === 'xfs' && head.charCodeAt(XFS_INPROGRESS) === 1) return { kind: 'unfinished-xfs', uuid: UUID ?? '' }
   if (TYPE !== undefined) return { kind: 'filesystem', type: TYPE, uuid: UUID ?? '' }
   // blkid answers "nothing" for a damaged superblock too (util-linux 2.39 and later verify checksums); wipefs does not.
@@ -63,16 +65,19 @@ export async function probe(host: Host, device: Device, op: Op): Promise<Content
     : { kind: 'unknown', what: `data at offset ${written} that nothing recognises` }
 }
 
-/** blkid -p answers 2 both for "nothing found" and for "cannot read", so the caller reads the device first. */
-async function lowLevelProbe(
+/**
+ * What blkid finds on a device or in a file, code 2 for nothing. blkid -p answers 2 for "cannot read" too, so whoever
+ * decides by it reads the device first.
+ */
+export async function readSignatures(
   host: Host,
-  device: Device,
+  path: string,
   op: Op,
 ): Promise<{ code: number; tags: Partial<Record<string, string>> }> {
   const { code, stdout, stderr } = await host.run(
     {
       file: 'blkid',
-      args: ['--probe', '--output', 'export', device.path],
+      args: ['--probe', '--output', 'export', path],
       okCodes: [0, 2, 8],
       timeoutMs: PROBE_MS,
       onAbort: 'kill',
@@ -81,7 +86,7 @@ async function lowLevelProbe(
   )
   if (code === 2 && stderr.trim() !== '') {
     throw new Unavailable({
-      asked: `probe ${device.path}`,
+      asked: `probe ${path}`,
       found: stderr.trim(),
       next: 'check the device and call again',
     })
@@ -94,8 +99,6 @@ async function lowLevelProbe(
   )
   return { code, tags }
 }
-
-const PAGE = 4n * KIB
 
 /** Pages where copies of superblocks live, and samples between them. */
 function telltalePages(size: Bytes): Bytes[] {
@@ -154,7 +157,11 @@ export async function format(host: Host, device: Device, options: FormatOptions,
   }
 }
 
-/** Features are pinned so that an older kernel or e2fsck on the next node still reads what this image formatted. */
+/**
+ * Features are pinned so that an older kernel or e2fsck on the next node still reads what this image formatted.
+ * metadata_csum_seed (Linux 4.4) makes the UUID of a clone one write of the superblock; without it tune2fs would have to
+ * rewrite the checksums of all metadata, and a power cut in the middle would ruin them.
+ */
 function ext4Arguments(options: FormatOptions): string[] {
   return [
     '-q',
@@ -167,7 +174,7 @@ function ext4Arguments(options: FormatOptions): string[] {
     '-m',
     String(options.reservedPercent ?? 0),
     '-O',
-    '^orphan_file,^metadata_csum_seed',
+    '^orphan_file,metadata_csum_seed',
     '-E',
     'nodiscard,lazy_itable_init=1,lazy_journal_init=0',
   ]
@@ -214,6 +221,7 @@ export function describeContent(content: Content): string {
       return `a ${content.type} filesystem with UUID ${content.uuid}`
     case 'unfinished-xfs':
       return 'an xfs filesystem whose mkfs did not finish'
+    case 'foreign':
     case 'unknown':
       return content.what
   }

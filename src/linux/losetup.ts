@@ -27,6 +27,16 @@ const LOSETUP_MS = 30_000
 /** What the kernel appends to the path of an unlinked backing file (d_path, Documentation/filesystems/path-lookup). */
 const DELETED = ' (deleted)'
 
+/** Was the backing file removed? Then the device is the last way to its bytes. */
+export function isUnlinked({ backingFile }: Pick<Loop, 'backingFile'>): boolean {
+  return backingFile.endsWith(DELETED)
+}
+
+/** The path of the backing file, or the one that it had before it was removed. */
+export function linkedPath(loop: Pick<Loop, 'backingFile'>): string {
+  return isUnlinked(loop) ? loop.backingFile.slice(0, -DELETED.length) : loop.backingFile
+}
+
 /** All bound loop devices. */
 export async function listLoops(host: Host): Promise<Loop[]> {
   const names = (await host.files.list('/sys/block'))?.filter(name => /^loop\d+$/.test(name)) ?? []
@@ -147,11 +157,9 @@ async function readStatus(host: Host, device: Device, op: Op) {
     },
     op,
   )
-  // Numbers in some versions of util-linux, padded strings in others.
-  const [row] =
-    stdout.trim() === '' ? [] : (JSON.parse(stdout) as { loopdevices: Record<string, string | number>[] }).loopdevices
-  const column = (name: string) => String(row?.[name] ?? '').trim()
-  if (!/^\d+$/.test(column('back-ino'))) {
+  const row = parseRow(stdout)
+  const column = (name: string) => String(row[name] ?? '').trim()
+  if (!['back-ino', 'offset', 'sizelimit'].every(name => /^\d+$/.test(column(name)))) {
     throw new Unavailable({
       asked: `read the status of ${device.path}`,
       found: `losetup printed "${stdout.trim()}"`,
@@ -163,6 +171,16 @@ async function readStatus(host: Host, device: Device, op: Op) {
     onDevice: column('back-maj:min'),
     offset: BigInt(column('offset')),
     sizeLimit: BigInt(column('sizelimit')),
+  }
+}
+
+/** Numbers in some versions of util-linux, padded strings in others; nothing for a device that has just gone. */
+function parseRow(stdout: string): Readonly<Record<string, unknown>> {
+  try {
+    const { loopdevices } = JSON.parse(stdout) as { loopdevices?: Record<string, unknown>[] }
+    return loopdevices?.[0] ?? {}
+  } catch {
+    return {}
   }
 }
 
@@ -190,7 +208,7 @@ export async function detachLoop(host: Host, device: Device, op: Op): Promise<vo
   const asked = `detach ${device.path}`
   const before = await findLoop(host, device.kname)
   if (!before) return
-  if (before.backingFile.endsWith(DELETED)) {
+  if (isUnlinked(before)) {
     throw new VolumeInUse({
       asked,
       found: `it is the last way to the data of ${before.backingFile}`,

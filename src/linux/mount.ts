@@ -76,6 +76,17 @@ export function isReadOnly(mount: Mount): boolean {
   return mount.options.includes('ro') || mount.superOptions.includes('ro')
 }
 
+/** What the kernel reports of errors in a mounted filesystem, in words. */
+export async function filesystemTroubles(host: Host, { superOptions }: Mount, { kname }: Device): Promise<string[]> {
+  // Options of the superblock since Linux 6.x; before, only the counter and a plain `ro` tell.
+  const states = ['emergency_ro', 'shutdown'].filter(option => superOptions.includes(option))
+  const errors = Number((await host.files.read(`/sys/fs/ext4/${kname}/errors_count`))?.trim() ?? 0)
+  return [
+    ...states.map(state => `its filesystem stopped taking writes after an error (${state}); see the kernel log`),
+    ...(errors > 0 ? [`its filesystem has met ${errors} errors; unmount it and run e2fsck`] : []),
+  ]
+}
+
 export interface MountRequest {
   readonly device: Device
   readonly path: string

@@ -1,7 +1,7 @@
 // Staging and target paths, touched by short-lived children only: a path below a dead mount hangs whoever looks at it.
 import { basename, dirname, join } from 'node:path'
 import type { Host } from '../host/host.ts'
-import { InvalidRequest, Unavailable, VolumeInUse } from '../volume/errors.ts'
+import { CommandFailed, EffectMissing, InvalidRequest, Unavailable, VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 
 export type PathKind = 'absent' | 'directory' | 'file' | 'other'
@@ -22,8 +22,16 @@ export async function resolveParents(host: Host, paths: readonly string[], op: O
     },
     op,
   )
-  const parents = stdout.split('\n')
-  return paths.map((path, n) => join(parents[n] ?? dirname(path), basename(path)))
+  const parents = stdout.split('\n').slice(0, -1) // it ends each line
+  if (parents.length !== paths.length || !parents.every(parent => parent.startsWith('/')))
+    throw lied(`resolve ${paths.join(', ')}`, 'realpath', stdout)
+  return paths.map((path, n) => join(parents[n] ?? '', basename(path)))
+}
+
+/** A tool that answers what it cannot answer is not believed. */
+function lied(asked: string, tool: string, stdout: string): EffectMissing {
+  const next = 'check that it is the one of GNU coreutils or findutils'
+  return new EffectMissing({ asked, found: `${tool} printed "${stdout.trim()}"`, next })
 }
 
 /** Never follows a symbolic link at the last element. */
@@ -37,6 +45,7 @@ export async function kindOf(host: Host, path: string, op: Op): Promise<PathKind
     throw new Unavailable({ asked: `look at ${path}`, found: stderr.trim(), next: 'check what is mounted there' })
   }
   const kind = stdout.trim()
+  if (kind === '') throw lied(`look at ${path}`, 'stat', stdout)
   if (kind === 'directory') return 'directory'
   return kind === 'regular file' || kind === 'regular empty file' ? 'file' : 'other'
 }
@@ -69,6 +78,8 @@ async function ensureKind(
     })
   }
   await host.run({ file, args, timeoutMs: TOUCH_MS, onAbort: 'finish' }, op)
+  if ((await kindOf(host, path, op)) !== wanted)
+    throw new EffectMissing({ asked: `prepare ${path}`, found: `it is no ${wanted}`, next: 'see the log; call again' })
 }
 
 /** Removes a mount point that nothing is mounted on any more: one empty directory or one file, never what is in it. */
@@ -92,18 +103,81 @@ export async function removeMountPoint(host: Host, path: string, op: Op): Promis
       found: stderr.trim(),
       next: 'it holds files that are not the volume’s; look at them and remove them by hand',
     })
+  if ((await kindOf(host, path, op)) !== 'absent')
+    throw new EffectMissing({ asked: `remove ${path}`, found: 'it is still there', next: 'see the log; call again' })
+}
+
+/** Throws VolumeInUse when there is anything in the directory: a mount would hide it. */
+export async function requireEmpty(host: Host, path: string, op: Op): Promise<void> {
+  const found = await firstIn(host, path, [], op)
+  if (found === '') return
+  throw new VolumeInUse({
+    asked: `mount at ${path}`,
+    found: `the directory is not empty: there is ${found}`,
+    next: 'look at it and move it away; a mount would hide it',
+  })
+}
+
+export interface Ownership {
+  readonly uid: string
+  readonly gid: string
+  /** Octal, without a leading 0. */
+  readonly mode: string
+}
+
+/** The owner of the root folder of a filesystem in which nothing was ever made; undefined when something was. */
+export async function ownershipOfEmptyRoot(host: Host, path: string, op: Op): Promise<Ownership | undefined> {
+  if ((await firstIn(host, path, ['!', '-name', 'lost+found'], op)) !== '') return undefined
+  const command = { file: 'stat', args: ['--format', '%u %g %a', '--', path], timeoutMs: TOUCH_MS } as const
+  const { stdout } = await host.run({ ...command, onAbort: 'kill' }, op)
+  const [, uid, gid, mode] = /^(\d+) (\d+) ([0-7]+)\n$/.exec(stdout) ?? []
+  if (uid === undefined || gid === undefined || mode === undefined) throw lied(`look at ${path}`, 'stat', stdout)
+  return { uid, gid, mode }
+}
+
+async function firstIn(host: Host, path: string, conditions: readonly string[], op: Op): Promise<string> {
+  const args = [path, '-mindepth', '1', '-maxdepth', '1', ...conditions, '-print', '-quit']
+  const { stdout } = await host.run({ file: 'find', args, timeoutMs: TOUCH_MS, onAbort: 'kill' }, op)
+  if (stdout !== '' && !stdout.startsWith(`${path}/`)) throw lied(`look into ${path}`, 'find', stdout)
+  return stdout.trim()
 }
 
 /** Gives the root folder of a new filesystem its owner and mode. */
-export async function setOwnership(
-  host: Host,
-  path: string,
-  { uid, gid, mode }: { uid?: string; gid?: string; mode?: string },
-  op: Op,
-): Promise<void> {
+export async function setOwnership(host: Host, path: string, { uid, gid, mode }: Ownership, op: Op): Promise<void> {
   const run = (file: string, what: string) =>
     host.run({ file, args: ['--', what, path], timeoutMs: TOUCH_MS, onAbort: 'finish' }, op)
-  if (uid !== undefined || gid !== undefined)
-    await run('chown', gid === undefined ? (uid ?? '') : `${uid ?? ''}:${gid}`)
-  if (mode !== undefined) await run('chmod', mode)
+  await run('chown', `${uid}:${gid}`)
+  await run('chmod', mode)
+}
+
+/** A healthy filesystem answers in milliseconds, a slow one within a transaction. */
+const WRITE_PROBE_MS = 2_000
+/**
+ * One more than NAME_MAX: the kernel first asks for the right to write (and waits for a thaw, or says that the filesystem
+ * is read-only), and then refuses the name. So nothing can have it, and nothing is ever removed.
+ */
+const IMPOSSIBLE_NAME = 'ashlar-asks-whether-this-filesystem-takes-writes-'.padEnd(256, '-')
+
+export type Writability = 'writable' | 'read-only'
+
+/** Throws Unavailable when the filesystem does not answer: it is frozen, or the device below it is. */
+export async function probeWrites(host: Host, path: string, op: Op): Promise<Writability> {
+  const args = ['--', `${path}/${IMPOSSIBLE_NAME}`]
+  try {
+    const { stderr } = await host.run(
+      { file: 'rmdir', args, okCodes: [1], timeoutMs: WRITE_PROBE_MS, onAbort: 'kill' },
+      op,
+    )
+    return stderr.includes('Read-only file system') ? 'read-only' : 'writable'
+  } catch (error) {
+    if (!(error instanceof Unavailable || error instanceof CommandFailed)) throw error
+    throw new Unavailable(
+      {
+        asked: `ask the filesystem at ${path} whether it takes writes`,
+        found: 'it does not answer: it is frozen, or the device below it is',
+        next: 'thaw it (fsfreeze --unfreeze), or bring the device back; processes that write to it wait meanwhile',
+      },
+      { cause: error },
+    )
+  }
 }

@@ -1,5 +1,7 @@
-// Sparse files: do they hold data, and how to lengthen one without ever shortening it.
+// Sparse files: do they hold data, is there room for more, and how to lengthen one without ever shortening it.
+import { dirname } from 'node:path'
 import type { Host } from '../host/host.ts'
+import { GIB } from '../volume/capacity.ts'
 import { EffectMissing } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes } from '../volume/types.ts'
@@ -38,4 +40,27 @@ export async function lengthenFile(host: Host, path: string, to: Bytes, op: Op):
   const size = (await host.files.facts(path))?.size ?? 0n
   if (size < to)
     throw new EffectMissing({ asked: `lengthen ${path} to ${to} bytes`, found: `it has ${size}`, next: 'see the log' })
+}
+
+/** Below this share of a filesystem, or this many bytes, writes into holes of its files are about to fail. */
+const FULL = { share: 100n, bytes: GIB }
+
+/** What is wrong with a file that should have this many bytes, in words; for the volume condition. */
+export async function troublesOfFile(host: Host, path: string, size: Bytes): Promise<string[]> {
+  const file = await host.files.facts(path)
+  if (!file) return [`its file ${path} is gone`]
+  const { total, available } = await host.files.space(dirname(path))
+  const isFull = available < total / FULL.share && available < FULL.bytes && file.allocated < size
+  return [
+    ...(file.size < size ? [`its file was truncated to ${file.size} bytes, it should have ${size}`] : []),
+    ...(isFull ? [`the filesystem of its pool is full: ${available} of ${total} bytes are left`] : []),
+  ]
+}
+
+/** Gives every byte of a file back to the filesystem; it keeps its size and reads as zeros. */
+export async function punchWhole(host: Host, path: string, size: Bytes, op: Op): Promise<void> {
+  const args = ['--punch-hole', '--offset', '0', '--length', String(size), '--', path]
+  await host.run({ file: 'fallocate', args, timeoutMs: TOOL_MS, onAbort: 'finish' }, op)
+  if (await holdsData(host, path, op))
+    throw new EffectMissing({ asked: `empty ${path}`, found: 'it still holds data', next: 'see the log; call again' })
 }

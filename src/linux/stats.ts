@@ -1,6 +1,6 @@
 // Usage of a mounted filesystem, asked in a child process: statfs on a dead device can hang for ever.
 import type { Host } from '../host/host.ts'
-import { CommandFailed, Unavailable } from '../volume/errors.ts'
+import { CommandFailed, EffectMissing, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes } from '../volume/types.ts'
 
@@ -32,6 +32,12 @@ export async function readUsage(host: Host, path: string, op: Op): Promise<Files
       },
       op,
     )
+    if (!/^\d+( \d+){5}\n$/.test(stdout))
+      throw new EffectMissing({
+        asked,
+        found: `stat printed "${stdout.trim()}"`,
+        next: 'check the version of coreutils',
+      })
     const [unit = 0n, blocks = 0n, free = 0n, available = 0n, inodes = 0n, freeInodes = 0n] = stdout
       .trim()
       .split(' ')

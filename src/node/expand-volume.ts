@@ -1,9 +1,9 @@
 // NodeExpandVolume: the device sees its new size, the filesystem fills it, while the workload goes on.
 import type { Device } from '../linux/device.ts'
-import { growFilesystem } from '../linux/grow.ts'
+import { type Growable, growFilesystem } from '../linux/grow.ts'
 import { refreshLoopSize } from '../linux/losetup.ts'
 import type { CapacityRange } from '../volume/capacity.ts'
-import { InvalidRequest, SizeOutOfRange, VolumeNotFound } from '../volume/errors.ts'
+import { DriverError, InvalidRequest, SizeOutOfRange, VolumeNotFound } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, VolumeId } from '../volume/types.ts'
 import { findConnected, mountsOf, type NodeSite } from './site.ts'
@@ -19,11 +19,11 @@ export interface ExpandRequest {
 }
 
 /** CSI spec, NodeExpandVolume. Large enough already is OK; the answer is the size of the device in bytes. */
-export async function expandVolume(
-  site: NodeSite,
-  { id, volumePath, range, access }: ExpandRequest,
-  op: Op,
-): Promise<Bytes> {
+export async function expandVolume(site: NodeSite, request: ExpandRequest, op: Op): Promise<Bytes> {
+  return await site.journal.alone(request.id, op, () => expand(site, request, op))
+}
+
+async function expand(site: NodeSite, { id, volumePath, range, access }: ExpandRequest, op: Op): Promise<Bytes> {
   const asked = `expand ${id} at ${volumePath}`
   const connected = await findConnected(site, id, op)
   if (!connected) {
@@ -33,6 +33,7 @@ export async function expandVolume(
       next: 'stage the volume first',
     })
   }
+  await connected.connector.verify(id, connected.device, op)
   const device = await connected.connector.rescan(connected.device, op)
   requireInRange(asked, device, range)
   const mounts = await mountsOf(site.host, device)
@@ -47,11 +48,30 @@ export async function expandVolume(
       next: 'ask for access type mount',
     })
   }
-  if (filesystem) await growFilesystem(site.host, { device, path: filesystem.path, fsType: filesystem.fsType }, op)
+  if (filesystem) {
+    await connected.connector.verify(id, device, op)
+    await growNoted(site, id, { device, path: filesystem.path, fsType: filesystem.fsType }, op)
+  }
   const [, ...views] = await devicesAndViews(site.host, device)
   for (const view of views) await refreshLoopSize(site.host, view, op)
   op.log.info({ size: String(device.size) }, 'volume expanded on this node')
   return device.size
+}
+
+/** A failure is told to the caller, and shows in the volume's condition until a later growth succeeds. */
+async function growNoted({ host, journal }: NodeSite, id: VolumeId, target: Growable, op: Op): Promise<void> {
+  const note = async (growthFailure: string | undefined) => {
+    const { growthFailure: before, ...entry } = (await journal.find(id)) ?? {}
+    if (!('id' in entry) || before === growthFailure) return
+    await journal.write({ ...entry, ...(growthFailure !== undefined && { growthFailure }) })
+  }
+  try {
+    await growFilesystem(host, target, op)
+  } catch (error) {
+    if (error instanceof DriverError) await note(error.message)
+    throw error
+  }
+  await note(undefined)
 }
 
 function requireInRange(asked: string, device: Device, range: CapacityRange | undefined): void {

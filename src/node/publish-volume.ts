@@ -1,11 +1,13 @@
 // NodePublishVolume and NodeUnpublishVolume: a staged volume at a path of a workload, and away from it.
+import type { Host } from '../host/host.ts'
 import type { Device } from '../linux/device.ts'
 import { bindMount, findMount, isMountOf, type Mount, mountsAt, unmountAll } from '../linux/mount.ts'
-import { ensureDirectory, ensureFile, removeMountPoint } from '../linux/path.ts'
+import { ensureDirectory, ensureFile, removeMountPoint, requireEmpty } from '../linux/path.ts'
 import { allowsManyTargets, type Capability, isReaderOnly } from '../volume/capability.ts'
 import { EffectMissing, IncompatibleExists, NotStaged, VolumeInUse } from '../volume/errors.ts'
-import type { Op } from '../volume/op.ts'
+import { type Op, steady } from '../volume/op.ts'
 import type { VolumeId } from '../volume/types.ts'
+import type { Entry, Target } from './journal.ts'
 import { findConnected, mountsOf, type NodeSite, requireOwnMounts, resolvePaths } from './site.ts'
 import { detachIdleViews, ensureView } from './view.ts'
 
@@ -22,7 +24,7 @@ export interface PublishRequest {
  * others ALREADY_EXISTS; another target is FAILED_PRECONDITION for SINGLE_NODE_SINGLE_WRITER.
  */
 export async function publishVolume(site: NodeSite, given: PublishRequest, op: Op): Promise<void> {
-  const { id, capability } = given
+  const { id } = given
   const asked = `publish ${id} at ${given.targetPath}`
   if (given.stagingPath === '')
     throw new NotStaged({ asked, found: 'staging_target_path is empty', next: 'call NodeStageVolume first' })
@@ -33,34 +35,69 @@ export async function publishVolume(site: NodeSite, given: PublishRequest, op: O
     op,
   )
   const { staging_target_path: stagingPath, target_path: targetPath } = paths
-  const request = { ...given, stagingPath, targetPath }
-  const device = await requireStaged(site, asked, request, op)
-  const readonly = request.readonly || isReaderOnly(capability.mode) || device.readonly
-  const present = await mountsAt(site.host, targetPath)
-  if (present.length > 0) return await confirmPublished(site, asked, { ...request, readonly }, device, present)
+  await site.journal.alone(id, op, () => publish(site, asked, { ...given, stagingPath, targetPath }, op))
+}
 
+async function publish(site: NodeSite, asked: string, request: PublishRequest, op: Op): Promise<void> {
+  const { id, targetPath, capability } = request
+  const entry = await site.journal.find(id)
+  const device = await requireStaged(site, asked, request, entry, op)
+  const readonly = request.readonly || isReaderOnly(capability.mode) || device.readonly
+  const target = { path: targetPath, readonly }
+  // A call that never came to its end was never answered: what it mounted may be half-made.
+  if (entry?.targets.some(each => each.path === targetPath && each.doing))
+    await withdrawTarget(site, asked, id, targetPath, op)
+  const present = await mountsAt(site.host, targetPath)
+  if (present.length > 0) {
+    await confirmPublished(site, asked, { ...request, readonly }, device, present)
+    return await noteTarget(site, id, targetPath, target)
+  }
   await requireNoOtherTarget(site, asked, request, device)
-  await (capability.access === 'mount' ? ensureDirectory : ensureFile)(site.host, targetPath, op)
+  await prepare(site.host, targetPath, capability.access, op)
+  await noteTarget(site, id, targetPath, { ...target, doing: 'publish' })
   try {
-    if (capability.access === 'mount') await bindMount(site.host, stagingPath, targetPath, readonly, op)
+    if (capability.access === 'mount') await publishFilesystem(site, device, { ...request, readonly }, op)
     else await publishDevice(site, device, targetPath, readonly, op)
+    await noteTarget(site, id, targetPath, target)
   } catch (error) {
-    await withdraw(site, device, targetPath, op)
+    await undo(site, asked, id, targetPath, op)
     throw error
   }
   op.log.info({ targetPath, readonly }, 'volume published')
+}
+
+/** Replaces what the journal says of this target; without a new one it is forgotten. A volume without an entry has none. */
+async function noteTarget({ journal }: NodeSite, id: VolumeId, path: string, target?: Target): Promise<void> {
+  const entry = await journal.find(id)
+  if (!entry) return
+  const others = entry.targets.filter(each => each.path !== path)
+  await journal.write({ ...entry, targets: target ? [...others, target] : others })
 }
 
 /** CSI spec, NodeUnpublishVolume. What is not published is OK; the target path is gone afterwards. */
 export async function unpublishVolume(site: NodeSite, id: VolumeId, path: string, op: Op): Promise<void> {
   const asked = `unpublish ${id} from ${path}`
   const { target_path: targetPath } = await resolvePaths(site, asked, { target_path: path }, op)
+  await site.journal.alone(id, op, () => withdrawTarget(site, asked, id, targetPath, op))
+}
+
+/** The same for a caller that has the volume alone already. */
+export async function withdrawTarget(
+  site: NodeSite,
+  asked: string,
+  id: VolumeId,
+  targetPath: string,
+  op: Op,
+): Promise<void> {
   const present = await mountsAt(site.host, targetPath)
   await requireOwnMounts(site, asked, id, present)
+  const noted = (await site.journal.find(id))?.targets.find(each => each.path === targetPath)
+  if (noted) await noteTarget(site, id, targetPath, { ...noted, doing: 'unpublish' })
+  await unmountAll(site.host, targetPath, op)
   const connected = await findConnected(site, id, op)
-  if (present.length > 0) await unmountAll(site.host, targetPath, op)
   if (connected) await detachIdleViews(site.host, connected.device, op)
   await removeMountPoint(site.host, targetPath, op)
+  if (noted) await noteTarget(site, id, targetPath)
 }
 
 /** The device of the volume, if it is staged as this request wants it. */
@@ -68,12 +105,13 @@ async function requireStaged(
   site: NodeSite,
   asked: string,
   { id, stagingPath, capability }: PublishRequest,
+  entry: Entry | undefined,
   op: Op,
 ): Promise<Device> {
   const missing = (found: string) =>
     new NotStaged({ asked, found, next: 'call NodeStageVolume first, with the same capability' })
-  const record = await site.records.find(id)
-  const have = record?.capability
+  if (entry?.doing) throw missing(`a call to ${entry.doing} it has not come to its end`)
+  const have = entry?.capability
   if (
     have &&
     (have.access !== capability.access || have.mode !== capability.mode || have.fsType !== capability.fsType)
@@ -85,7 +123,7 @@ async function requireStaged(
   const connected = await findConnected(site, id, op)
   if (!connected) throw missing('no device of the volume is connected')
   if (capability.access === 'block') {
-    if (record?.stagingPath !== stagingPath) throw missing(`it is not staged at ${stagingPath}`)
+    if (entry?.stagingPath !== stagingPath) throw missing(`it is not staged at ${stagingPath}`)
     return connected.device
   }
   const staged = await findMount(site.host, stagingPath)
@@ -150,13 +188,33 @@ async function publishDevice(
   }
 }
 
-async function withdraw(site: NodeSite, device: Device, targetPath: string, op: Op): Promise<void> {
-  const steady = { ...op, signal: new AbortController().signal }
+/** Not undone when the call fails: what was there before it must stay, and an empty mount point harms nobody. */
+async function prepare(host: Host, targetPath: string, access: Capability['access'], op: Op): Promise<void> {
+  if (access === 'block') return await ensureFile(host, targetPath, op)
+  await ensureDirectory(host, targetPath, op)
+  await requireEmpty(host, targetPath, op)
+}
+
+async function publishFilesystem(
+  site: NodeSite,
+  device: Device,
+  { stagingPath, targetPath, readonly }: PublishRequest,
+  op: Op,
+): Promise<void> {
+  await bindMount(site.host, stagingPath, targetPath, readonly, op)
+  const visible = await findMount(site.host, targetPath)
+  if (visible?.number === device.number && visible.options.includes('ro') === readonly) return
+  throw new EffectMissing({
+    asked: `bind ${stagingPath} to ${targetPath}`,
+    found: visible ? `${visible.source} is there, ${visible.options.join()}` : 'the mount is not there',
+    next: 'see the log',
+  })
+}
+
+async function undo(site: NodeSite, asked: string, id: VolumeId, targetPath: string, op: Op): Promise<void> {
   try {
-    await unmountAll(site.host, targetPath, steady)
-    await detachIdleViews(site.host, device, steady)
-    await removeMountPoint(site.host, targetPath, steady)
+    await withdrawTarget(site, asked, id, targetPath, steady(op))
   } catch (error) {
-    op.log.error({ targetPath, cause: String(error) }, 'could not undo a failed publish')
+    op.log.error({ targetPath, cause: String(error) }, 'could not undo a failed publish; the journal keeps it')
   }
 }

@@ -7,13 +7,13 @@ import type { Connector } from '../transports/transport.ts'
 import { InvalidRequest, VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { NodeId, Segments, VolumeId } from '../volume/types.ts'
-import type { RecordStore } from './record.ts'
+import type { Journal } from './journal.ts'
 import { devicesAndViews, viewedDevice } from './view.ts'
 
 export interface NodeSite {
   readonly host: Host
   readonly connectors: ReadonlyMap<string, Connector>
-  readonly records: RecordStore
+  readonly journal: Journal
   readonly nodeId: NodeId
   readonly segments: Segments
   /** 0: the orchestrator decides. */
@@ -48,7 +48,7 @@ export async function requireOwnMounts(
   mounts: readonly Mount[],
 ): Promise<void> {
   for (const mount of mounts) {
-    const owner = await ownerOf(site, mount)
+    const owner = (await ownerOf(site, mount)) ?? (await ownerByJournal(site, id, mount))
     if (owner !== id) {
       throw new VolumeInUse({
         asked,
@@ -63,6 +63,33 @@ async function ownerOf(site: NodeSite, mount: Mount): Promise<VolumeId | undefin
   const node = mount.fsType === 'devtmpfs' ? await findDevice(site.host, mount.root.slice(1)) : undefined
   const device = node ?? (await findDeviceByNumber(site.host, mount.number))
   return device && (await identify(site, device))
+}
+
+/** Of a mount whose device has gone the kernel cannot tell any more; the journal knows what it mounted where. */
+async function ownerByJournal({ host, journal }: NodeSite, id: VolumeId, mount: Mount): Promise<VolumeId | undefined> {
+  const isGone = mount.fsType === 'devtmpfs' || !(await findDeviceByNumber(host, mount.number))
+  const entry = isGone ? await journal.find(id) : undefined
+  const paths = entry ? [entry.stagingPath, ...entry.targets.map(target => target.path)] : []
+  return paths.includes(mount.path) ? id : undefined
+}
+
+/** Throws VolumeInUse while the volume is mounted anywhere but at its staging path. */
+export async function requireUnpublished(
+  site: NodeSite,
+  asked: string,
+  id: VolumeId,
+  stagingPath: string,
+  op: Op,
+): Promise<void> {
+  const connected = await findConnected(site, id, op)
+  const published = connected ? await mountsOf(site.host, connected.device) : []
+  const elsewhere = published.filter(mount => mount.path !== stagingPath).map(mount => mount.path)
+  if (elsewhere.length === 0) return
+  throw new VolumeInUse({
+    asked,
+    found: `it is published at ${elsewhere.join(', ')}`,
+    next: 'unpublish it there first',
+  })
 }
 
 async function identify(site: NodeSite, device: Device): Promise<VolumeId | undefined> {

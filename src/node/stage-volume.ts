@@ -1,21 +1,15 @@
 // NodeStageVolume: from a route to a mounted filesystem, or to a device that is ready to be published.
-import { checkFilesystem } from '../linux/check.ts'
-import type { Device } from '../linux/device.ts'
-import { clearUnfinishedXfs, format, probe } from '../linux/format.ts'
-import { growFilesystem } from '../linux/grow.ts'
-import { findMount, isReadOnly, type Mount, mountFilesystem, unmountAll } from '../linux/mount.ts'
-import { kindOf, setOwnership } from '../linux/path.ts'
-import { parseVolumeContext, type StorageParameters } from '../schema/parameters.ts'
-import type { Connector } from '../transports/transport.ts'
+import { findMount, isReadOnly, type Mount, mountsAt, unmountAll } from '../linux/mount.ts'
+import { kindOf, requireEmpty } from '../linux/path.ts'
+import { parseVolumeContext } from '../schema/parameters.ts'
 import { type Capability, type FsType, isReaderOnly, refusal } from '../volume/capability.ts'
-import { DriverError, IncompatibleExists, InvalidRequest, NotStaged, RefusesToFormat } from '../volume/errors.ts'
-import { filesystemUuid } from '../volume/ids.ts'
+import { IncompatibleExists, InvalidRequest, NotStaged } from '../volume/errors.ts'
 import { firstRefusedOption, splitOptions } from '../volume/mount-options.ts'
-import type { Op } from '../volume/op.ts'
+import { type Op, steady } from '../volume/op.ts'
 import type { Parameters, Route, VolumeId } from '../volume/types.ts'
-import { decide } from './format-permit.ts'
-import type { StageRecord } from './record.ts'
-import { findConnected, mountsOf, type NodeSite, requireOwnMounts, resolvePaths } from './site.ts'
+import { giveOwner, growIfSmaller, type Plan, stageFilesystem } from './filesystem.ts'
+import type { Entry } from './journal.ts'
+import { findConnected, type NodeSite, requireOwnMounts, requireUnpublished, resolvePaths } from './site.ts'
 
 export interface StageRequest {
   readonly id: VolumeId
@@ -25,28 +19,18 @@ export interface StageRequest {
   readonly volumeContext: Parameters
 }
 
-/** A request whose every part was looked at, so that a wrong one has changed nothing. */
-interface Plan {
-  readonly asked: string
-  readonly id: VolumeId
-  readonly stagingPath: string
-  readonly capability: Capability
-  readonly fsType: FsType
-  readonly options: readonly string[]
-  readonly readonly: boolean
-  readonly parameters: StorageParameters
-  readonly route: Route
-  readonly connector: Connector
-}
-
 /**
  * CSI spec, NodeStageVolume. A volume that is staged there with the same capability is OK and not touched; with
  * another capability or path it is ALREADY_EXISTS. A failure undoes what this call did.
  */
 export async function stageVolume(site: NodeSite, request: StageRequest, op: Op): Promise<void> {
   const plan = await examine(site, request, op)
-  const record = await site.records.find(plan.id)
-  if (record && (await isStaged(site, record, op))) requireSameStage(plan, record)
+  await site.journal.alone(plan.id, op, () => stage(site, plan, op))
+}
+
+async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
+  const entry = await site.journal.find(plan.id)
+  if (entry && (await isStaged(site, entry, op))) requireSameStage(plan, entry)
   if ((await kindOf(site.host, plan.stagingPath, op)) !== 'directory') {
     throw new NotStaged({
       asked: plan.asked,
@@ -54,20 +38,30 @@ export async function stageVolume(site: NodeSite, request: StageRequest, op: Op)
       next: 'the orchestrator must create the staging path',
     })
   }
+  if (entry?.doing) await clearInterrupted(site, plan, entry, op)
   const mounted = await findMount(site.host, plan.stagingPath)
-  if (mounted) return await confirmStaged(site, plan, mounted, record?.rootPending === true, op)
+  if (mounted) return await confirmStaged(site, plan, mounted, op)
 
+  if (plan.capability.access === 'mount') await requireEmpty(site.host, plan.stagingPath, op)
   // A device that was there before this call is not this call's to take away.
   const wasConnected = (await plan.connector.find(plan.id, op)) !== undefined
-  const note: StageRecord = { ...record, ...noteOf(plan) }
-  await site.records.write(note)
+  await site.journal.write({ ...entryOf(plan), doing: 'stage' })
   try {
     const device = await plan.connector.connect(plan.id, plan.route, op)
-    if (plan.capability.access === 'mount') await stageFilesystem(site, plan, device, note, op)
+    const growthFailure = plan.capability.access === 'mount' ? await stageFilesystem(site, plan, device, op) : undefined
+    await site.journal.write(entryOf(plan, growthFailure))
   } catch (error) {
     await undo(site, plan, wasConnected, op)
     throw error
   }
+}
+
+/** A call that never came to its end was never answered: nothing can be published, and what it mounted may be half-made. */
+async function clearInterrupted(site: NodeSite, { asked, id, stagingPath }: Plan, entry: Entry, op: Op): Promise<void> {
+  op.log.warn({ doing: entry.doing, stagingPath }, 'an earlier call did not come to its end, starting over')
+  await requireOwnMounts(site, asked, id, await mountsAt(site.host, stagingPath))
+  await requireUnpublished(site, asked, id, stagingPath, op)
+  await unmountAll(site.host, stagingPath, op)
 }
 
 async function examine(site: NodeSite, request: StageRequest, op: Op): Promise<Plan> {
@@ -96,6 +90,8 @@ async function examine(site: NodeSite, request: StageRequest, op: Op): Promise<P
     parameters,
     connector,
     route: publishContext,
+    attested: publishContext['blank'] === 'true',
+    contentFrom: publishContext['content_from'],
     options: mountOptions(flags, fsType),
     readonly: flags.includes('ro') || isReaderOnly(capability.mode) || publishContext['readonly'] === 'true',
   }
@@ -107,20 +103,21 @@ function mountOptions(flags: readonly string[], fsType: FsType): string[] {
   return fsType === 'ext4' && !rest.some(flag => flag.startsWith('errors=')) ? [...rest, 'errors=remount-ro'] : rest
 }
 
-function noteOf({ id, stagingPath, capability }: Plan): StageRecord {
-  return { id, stagingPath, capability }
+function entryOf({ id, stagingPath, capability, readonly }: Plan, growthFailure?: string): Entry {
+  return { id, stagingPath, capability, readonly, targets: [], ...(growthFailure !== undefined && { growthFailure }) }
 }
 
-/** The record is a hint; the kernel decides: after a reboot nothing is staged. */
-async function isStaged(site: NodeSite, { id, stagingPath, capability }: StageRecord, op: Op): Promise<boolean> {
+/** The journal says what was done; the kernel decides: after a reboot nothing is staged. */
+async function isStaged(site: NodeSite, { id, stagingPath, capability, doing }: Entry, op: Op): Promise<boolean> {
+  if (doing) return false
   if (capability.access === 'mount') return (await findMount(site.host, stagingPath)) !== undefined
   return (await findConnected(site, id, op)) !== undefined
 }
 
-function requireSameStage({ asked, stagingPath, capability }: Plan, record: StageRecord): void {
+function requireSameStage({ asked, stagingPath, capability }: Plan, entry: Entry): void {
   const differs = (found: string) => new IncompatibleExists({ asked, found, next: 'unstage it first' })
-  const have = record.capability
-  if (record.stagingPath !== stagingPath) throw differs(`it is staged at ${record.stagingPath}`)
+  const have = entry.capability
+  if (entry.stagingPath !== stagingPath) throw differs(`it is staged at ${entry.stagingPath}`)
   if (have.access !== capability.access)
     throw differs(`it is staged for ${have.access}, asked for ${capability.access}`)
   if (have.mode !== capability.mode) throw differs(`it is staged as ${have.mode}, asked for ${capability.mode}`)
@@ -130,7 +127,7 @@ function requireSameStage({ asked, stagingPath, capability }: Plan, record: Stag
 }
 
 /** Something is mounted at the staging path: fine if it is this volume, as asked; never mounted over. */
-async function confirmStaged(site: NodeSite, plan: Plan, mounted: Mount, isNew: boolean, op: Op): Promise<void> {
+async function confirmStaged(site: NodeSite, plan: Plan, mounted: Mount, op: Op): Promise<void> {
   await requireOwnMounts(site, plan.asked, plan.id, [mounted])
   const device = await plan.connector.connect(plan.id, plan.route, op)
   if (plan.capability.access !== 'mount' || mounted.fsType !== plan.fsType || isReadOnly(mounted) !== plan.readonly) {
@@ -140,101 +137,10 @@ async function confirmStaged(site: NodeSite, plan: Plan, mounted: Mount, isNew: 
       next: 'unstage it first',
     })
   }
-  if (isNew) await finishNew(site, plan, op)
-  await growIfSmaller(site, plan, device, op)
-}
-
-async function stageFilesystem(site: NodeSite, plan: Plan, device: Device, note: StageRecord, op: Op): Promise<void> {
-  const { asked, stagingPath, fsType, options, readonly } = plan
-  const elsewhere = (await mountsOf(site.host, device)).map(mount => mount.path)
-  if (elsewhere.length > 0) {
-    throw new IncompatibleExists({
-      asked,
-      found: `${device.path} is mounted at ${elsewhere.join(', ')}`,
-      next: 'unpublish and unstage it there first',
-    })
-  }
-  const isNew = await formatIfBlank(site, plan, device, note, op)
-  if (!readonly) await checkFilesystem(site.host, device, fsType, op)
-  const mount = await mountFilesystem(site.host, { device, path: stagingPath, fsType, options, readonly }, op)
-  // The device bore the volume's identity before; a number that changed hands meanwhile shows now.
-  await requireOwnMounts(site, asked, plan.id, [mount])
-  if (isNew) await finishNew(site, plan, op)
-  await growIfSmaller(site, plan, device, op)
-  op.log.info({ device: device.path, fsType, isNew }, 'volume staged')
-}
-
-/** True if the filesystem is new: made by this call, or by an earlier one that did not come to its end. */
-async function formatIfBlank(site: NodeSite, plan: Plan, device: Device, note: StageRecord, op: Op): Promise<boolean> {
-  const { asked, id, fsType, parameters, readonly } = plan
-  const wanted = { fsType, uuid: filesystemUuid(id) }
-  const content = await probe(site.host, device, op)
-  const verdict = decide({
-    blankAttested: plan.route['blank'] === 'true',
-    content,
-    wanted,
-    intent: note.formatting,
-    readonly,
-  })
-  if (verdict.do === 'refuse') {
-    throw new RefusesToFormat({
-      asked,
-      found: `${device.path} cannot be used: ${verdict.because}`,
-      next: 'nothing was written; look at the device and decide by hand',
-    })
-  }
-  if (verdict.do === 'format') {
-    await site.records.write({ ...noteOf(plan), formatting: wanted })
-    if (verdict.clearFirst) await clearUnfinishedXfs(site.host, device, op)
-    await format(site.host, device, { ...wanted, ...numbersOf(parameters) }, op)
-  }
-  const isNew = verdict.do === 'format' || note.formatting !== undefined || note.rootPending === true
-  // Before the mount: a volume that was ever mounted must never find an intent to format it.
-  if (isNew) await site.records.write({ ...noteOf(plan), rootPending: true })
-  return isNew
-}
-
-function numbersOf({ blockSize, inodeSize, bytesPerInode, reservedPercent, reflink }: StorageParameters) {
-  const given = Object.entries({ blockSize, inodeSize, bytesPerInode, reservedPercent }).filter(
-    ([, value]) => value !== undefined,
-  )
-  return {
-    ...Object.fromEntries(given.map(([key, value]) => [key, Number(value)])),
-    ...(reflink && { reflink: reflink === 'true' }),
-  }
-}
-
-/** Gives the root folder of a new filesystem its owner and mode, once in the life of the volume. */
-async function finishNew(site: NodeSite, plan: Plan, op: Op): Promise<void> {
-  const { stagingPath, parameters } = plan
-  const { uid, gid, mountPermissions } = parameters
-  await setOwnership(
-    site.host,
-    stagingPath,
-    {
-      ...(uid !== undefined && { uid }),
-      ...(gid !== undefined && { gid }),
-      ...(mountPermissions !== undefined && { mode: mountPermissions }),
-    },
-    op,
-  )
-  await site.records.write(noteOf(plan))
-}
-
-/** Clones and offline expansions arrive larger than their filesystem. A mount is worth more than its growth. */
-async function growIfSmaller(
-  site: NodeSite,
-  { stagingPath, fsType, readonly }: Plan,
-  device: Device,
-  op: Op,
-): Promise<void> {
-  if (readonly) return
-  try {
-    await growFilesystem(site.host, { device, path: stagingPath, fsType }, op)
-  } catch (error) {
-    if (!(error instanceof DriverError)) throw error
-    op.log.warn({ cause: error.message }, 'staged, but the filesystem is smaller than its device')
-  }
+  await giveOwner(site, plan, op)
+  const growthFailure = await growIfSmaller(site, plan, device, op)
+  const { targets = [] } = (await site.journal.find(plan.id)) ?? {}
+  await site.journal.write({ ...entryOf(plan, growthFailure), targets })
 }
 
 /** After a final error the orchestrator does not call unstage: nothing of this call may stay behind. */
@@ -245,13 +151,12 @@ async function undo(
   op: Op,
 ): Promise<void> {
   // The caller may have gone; undoing goes on all the same.
-  const steady = { ...op, signal: new AbortController().signal }
+  const whatever = steady(op)
   try {
-    await unmountAll(site.host, stagingPath, steady)
-    if (!wasConnected) await connector.disconnect(id, steady)
-    const record = await site.records.find(id)
-    if (record && !record.formatting && !record.rootPending) await site.records.remove(id)
+    await unmountAll(site.host, stagingPath, whatever)
+    if (!wasConnected) await connector.disconnect(id, whatever)
+    await site.journal.remove(id)
   } catch (error) {
-    op.log.error({ cause: String(error) }, 'could not undo a failed stage')
+    op.log.error({ cause: String(error) }, 'could not undo a failed stage; the journal keeps that it was begun')
   }
 }

@@ -1,39 +1,41 @@
 // NodeUnstageVolume: from a mounted filesystem back to nothing, with every write on the device.
-import { type Mount, mountsAt, unmountAll } from '../linux/mount.ts'
+import { thaw } from '../linux/freeze.ts'
+import { mountsAt, unmountAll } from '../linux/mount.ts'
 import { syncFilesystem } from '../linux/sync.ts'
-import { VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { VolumeId } from '../volume/types.ts'
-import { findConnected, mountsOf, type NodeSite, requireOwnMounts, resolvePaths } from './site.ts'
+import { findConnected, type NodeSite, requireOwnMounts, requireUnpublished, resolvePaths } from './site.ts'
 import { detachIdleViews } from './view.ts'
 
 /** CSI spec, NodeUnstageVolume. What is not staged is OK; what is still published is FAILED_PRECONDITION. */
 export async function unstageVolume(site: NodeSite, id: VolumeId, path: string, op: Op): Promise<void> {
   const asked = `unstage ${id} from ${path}`
-  const { staging_target_path: stagingPath } = await resolvePaths(site, asked, { staging_target_path: path }, op)
+  const paths = await resolvePaths(site, asked, { staging_target_path: path }, op)
+  await site.journal.alone(id, op, () => withdrawStage(site, asked, id, paths.staging_target_path, op))
+}
+
+/** The same for a caller that has the volume alone already. */
+export async function withdrawStage(
+  site: NodeSite,
+  asked: string,
+  id: VolumeId,
+  stagingPath: string,
+  op: Op,
+): Promise<void> {
+  const entry = await site.journal.find(id)
   const staged = await mountsAt(site.host, stagingPath)
   await requireOwnMounts(site, asked, id, staged)
-  const connected = await findConnected(site, id, op)
-  if (connected) {
-    const published = (await mountsOf(site.host, connected.device)).filter(mount => mount.path !== stagingPath)
-    requireNone(asked, published)
-  }
+  await requireUnpublished(site, asked, id, stagingPath, op)
+  if (entry) await site.journal.write({ ...entry, doing: 'unstage' })
   if (staged.length > 0) {
+    if (await thaw(site.host, stagingPath, op)) op.log.warn({ stagingPath }, 'the filesystem was frozen; thawed it')
     await syncFilesystem(site.host, stagingPath, op)
     await unmountAll(site.host, stagingPath, op)
   }
+  const connected = await findConnected(site, id, op)
   if (connected) {
     await detachIdleViews(site.host, connected.device, op)
     await connected.connector.disconnect(id, op)
   }
-  await site.records.remove(id)
-}
-
-function requireNone(asked: string, published: readonly Mount[]): void {
-  if (published.length === 0) return
-  throw new VolumeInUse({
-    asked,
-    found: `it is published at ${published.map(mount => mount.path).join(', ')}`,
-    next: 'unpublish it there first',
-  })
+  await site.journal.remove(id)
 }

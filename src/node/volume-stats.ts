@@ -1,16 +1,22 @@
-// NodeGetVolumeStats: usage of a filesystem or size of a device; a dead device is an error within seconds.
+// NodeGetVolumeStats: usage and condition of a volume; a dead or frozen one is an error within seconds.
 import { readDirect } from '../linux/device.ts'
-import { mountsAt } from '../linux/mount.ts'
-import { resolveParents } from '../linux/path.ts'
+import { filesystemTroubles, isReadOnly, type Mount, mountsAt } from '../linux/mount.ts'
+import { probeWrites, resolveParents } from '../linux/path.ts'
 import { type FilesystemUsage, readUsage } from '../linux/stats.ts'
+import { type Condition, conditionOf } from '../volume/condition.ts'
 import { VolumeNotFound } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, VolumeId } from '../volume/types.ts'
-import { findConnected, isPlainPath, mountsOf, type NodeSite } from './site.ts'
+import { type Connected, findConnected, isPlainPath, mountsOf, type NodeSite } from './site.ts'
 
-export type VolumeStats = { kind: 'mount'; usage: FilesystemUsage } | { kind: 'block'; size: Bytes }
+export type VolumeStats = ({ kind: 'mount'; usage: FilesystemUsage } | { kind: 'block'; size: Bytes }) & {
+  condition: Condition
+}
 
-/** CSI spec, NodeGetVolumeStats. A volume that is not at the path is NOT_FOUND. */
+/** kubelet asks every minute; a device that is slower than this is not well. */
+const READ_MS = 3_000
+
+/** CSI spec, NodeGetVolumeStats. A volume that is not at the path is NOT_FOUND. Takes no lock: a busy volume has stats too. */
 export async function volumeStats(site: NodeSite, id: VolumeId, given: string, op: Op): Promise<VolumeStats> {
   const asked = `read the stats of ${id} at ${given}`
   const absent = (found: string) =>
@@ -19,22 +25,40 @@ export async function volumeStats(site: NodeSite, id: VolumeId, given: string, o
   if (!connected) throw absent('no device of the volume is connected to this node')
   const { device } = connected
   const [path = given] = isPlainPath(given) ? await resolveParents(site.host, [given], op) : []
-  // statfs answers from memory even when the device is dead; a read past the cache does not. The last page, because a
-  // file that was truncated has lost that one, whatever a filesystem writes into it again.
-  const answers = async () => await readDirect(site.host, device, (device.size / 4096n - 1n) * 4096n, 4096, op)
-  if (path === device.path) {
-    await answers()
-    return { kind: 'block', size: device.size }
-  }
-  const visible = (await mountsAt(site.host, path)).at(-1)
   const own = await mountsOf(site.host, device)
-  if (
-    !visible ||
-    !own.some(mount => mount.path === path && mount.number === visible.number && mount.root === visible.root)
-  ) {
-    throw absent('the volume is not mounted there')
-  }
-  await answers()
-  if (visible.fsType === 'devtmpfs') return { kind: 'block', size: device.size }
-  return { kind: 'mount', usage: await readUsage(site.host, path, op) }
+  const visible = (await mountsAt(site.host, path)).at(-1)
+  const isOwn = own.some(each => each.path === path && each.number === visible?.number && each.root === visible.root)
+  if (path !== device.path && !isOwn) throw absent('the volume is not mounted there')
+
+  const troubles = await troublesOf(site, id, connected, own, op)
+  // statfs answers from memory even when the device is dead; a read past the cache does not.
+  if (troubles.length === 0) await readDirect(site.host, device, 0n, 4096, op, READ_MS)
+  const condition = conditionOf(troubles)
+  if (visible?.fsType === 'devtmpfs' || path === device.path) return { kind: 'block', size: device.size, condition }
+  return { kind: 'mount', usage: await readUsage(site.host, path, op), condition }
+}
+
+async function troublesOf(
+  { host, journal }: NodeSite,
+  id: VolumeId,
+  { connector, device }: Connected,
+  own: readonly Mount[],
+  op: Op,
+): Promise<string[]> {
+  const entry = await journal.find(id)
+  const below = await connector.troublesOf(device)
+  const filesystems = own.filter(each => each.number === device.number)
+  const filesystem = filesystems.find(each => each.path === entry?.stagingPath) ?? filesystems[0]
+  if (!filesystem) return below
+  const inside = await filesystemTroubles(host, filesystem, device)
+  const wasWritable = entry ? !entry.readonly : !isReadOnly(filesystem)
+  const refusesWrites = wasWritable && (await probeWrites(host, filesystem.path, op)) === 'read-only'
+  return [
+    ...below,
+    ...inside,
+    ...(refusesWrites ? ['its filesystem was made read-only after an error; see the kernel log of the node'] : []),
+    ...(entry?.growthFailure === undefined
+      ? []
+      : [`its filesystem is smaller than its device: ${entry.growthFailure}`]),
+  ]
 }

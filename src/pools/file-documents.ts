@@ -17,12 +17,17 @@ export function parsePool(text: string, path: string): PoolDocument {
   return parse('pool', text, path) as PoolDocument
 }
 
-export function encodeSpec(spec: VolumeSpec): string {
-  return encode('volume', spec)
+export interface VolumeDocument extends VolumeSpec {
+  /** Bytes when it was created: volumes grow, but a file with fewer has lost some. Absent before 0.2.0. */
+  readonly createdSize?: string
 }
 
-export function parseSpec(text: string, path: string): VolumeSpec {
-  return parse('volume', text, path) as VolumeSpec
+export function encodeVolume(volume: VolumeDocument): string {
+  return encode('volume', volume)
+}
+
+export function parseVolume(text: string, path: string): VolumeDocument {
+  return parse('volume', text, path) as VolumeDocument
 }
 
 export function encodeClaim(claim: Claim): string {

@@ -8,24 +8,30 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
-import { holdsData, lengthenFile } from '../linux/sparse.ts'
+import { findMarkers } from '../linux/format-marker.ts'
+import { holdsData, lengthenFile, punchWhole, troublesOfFile } from '../linux/sparse.ts'
 import { MIB } from '../volume/capacity.ts'
 import { requireSharable } from '../volume/claim.ts'
-import { PoolFull, SizeOutOfRange, Unavailable, VolumeInUse, VolumeNotFound } from '../volume/errors.ts'
-import { digest, encodeVolumeId } from '../volume/ids.ts'
+import { PoolFull, SizeOutOfRange, Unavailable, VolumeNotFound } from '../volume/errors.ts'
+import { encodeVolumeId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import { createQueue, type Queue } from '../volume/queue.ts'
 import type { Backing, Bytes, Claim, NodeId, Volume, VolumeId, VolumeSpec } from '../volume/types.ts'
-import { encodeClaim, encodePool, encodeSpec, parseClaim, parsePool, parseSpec } from './file-documents.ts'
-import type { Pool, PoolConfig, PoolKind, Room } from './pool.ts'
-
-/** Drafts and trash of a process that died; a live one is done with them in milliseconds. */
-const STALE_MS = 600_000
+import { claimPath, readClaims, requireUnclaimed } from './file-claims.ts'
+import { encodeClaim, encodePool, encodeVolume, parsePool, parseVolume, type VolumeDocument } from './file-documents.ts'
+import { takeInventory } from './file-inventory.ts'
+import { discard, discardStale, sweep } from './file-remains.ts'
+import type { Inventory, Pool, PoolConfig, PoolKind, Room } from './pool.ts'
 
 export const filePool: PoolKind = {
   async open(host: Host, name: string, config: PoolConfig): Promise<Pool> {
     const pool = new FilePool(host, name, config)
     await pool.prepare()
+    return pool
+  },
+  async visit(host, name, config) {
+    const pool = new FilePool(host, name, config)
+    await pool.requirePrepared()
     return pool
   },
 }
@@ -52,7 +58,20 @@ class FilePool implements Pool {
   async prepare(): Promise<void> {
     for (const folder of ['volumes', 'drafts', 'trash']) await this.#files.makeDirectory(join(this.#root, folder))
     this.#uuid = await this.#ownUuid()
-    await this.#sweep()
+    await sweep(this.#files, this.#root)
+  }
+
+  async requirePrepared(): Promise<void> {
+    const path = join(this.#root, 'pool.json')
+    const text = await this.#files.read(path)
+    if (text === undefined) {
+      throw new Unavailable({
+        asked: `open pool ${this.name}`,
+        found: `there is no ${path}`,
+        next: 'check the setting, and whether the filesystem of the pool is mounted',
+      })
+    }
+    this.#uuid = parsePool(text, path).uuid
   }
 
   idFor(name: string): VolumeId {
@@ -70,12 +89,15 @@ class FilePool implements Pool {
       await this.#files.makeDirectory(join(draft, 'claims'))
       let exists = false
       try {
-        await this.#files.createExclusive(join(draft, 'volume.json'), encodeSpec(spec))
+        await this.#files.createExclusive(
+          join(draft, 'volume.json'),
+          encodeVolume({ ...spec, createdSize: String(size) }),
+        )
         await this.#files.createSparse(join(draft, 'data'), size)
         await this.#requireRoom(asked, 0n) // the draft is counted already
         exists = await this.#files.rename(draft, this.#at(spec.id))
       } finally {
-        if (!exists) await this.#discard(draft)
+        if (!exists) await discard(this.#files, draft)
       }
       if (exists) op.log.info({ volume: spec.id, size: String(size) }, 'volume created')
       return await this.get(spec.id)
@@ -83,10 +105,11 @@ class FilePool implements Pool {
   }
 
   async find(id: VolumeId): Promise<Volume | undefined> {
-    const path = this.#at(id, 'volume.json')
-    const [text, data] = await Promise.all([this.#files.read(path), this.#files.facts(this.#at(id, 'data'))])
-    if (text === undefined || !data) return undefined
-    return { ...parseSpec(text, path), pool: this.name, size: data.size }
+    const [document, data] = await Promise.all([this.#document(id), this.#files.facts(this.#at(id, 'data'))])
+    if (!document) return undefined
+    const { createdSize: _, ...spec } = document
+    // A volume whose file was lost still exists, or its name would be given to an empty one.
+    return { ...spec, pool: this.name, size: data?.size ?? 0n }
   }
 
   async get(id: VolumeId): Promise<Volume> {
@@ -98,26 +121,27 @@ class FilePool implements Pool {
   }
 
   async delete(id: VolumeId, op: Op): Promise<void> {
-    await this.#requireUnclaimed(id, this.#at(id))
+    const asked = `delete ${id}`
+    await requireUnclaimed(this.#files, asked, this.#at(id))
     if (!(await this.#files.facts(this.#at(id)))) return
     const trash = join(this.#root, 'trash', `${id}.${randomBytes(6).toString('hex')}`)
     await this.#files.rename(this.#at(id), trash)
     try {
       // Nobody can claim it any more; but somebody may have, between the look and the rename.
-      await this.#requireUnclaimed(id, trash)
+      await requireUnclaimed(this.#files, asked, trash)
     } catch (error) {
       const isBack = await this.#files.rename(trash, this.#at(id))
       if (!isBack)
         op.log.error({ trash }, 'a claimed volume is in the trash: its name was taken again; move it back by hand')
       throw error
     }
-    await this.#discard(trash)
+    await discard(this.#files, trash)
     op.log.info({}, 'volume deleted')
   }
 
   async grow(id: VolumeId, to: Bytes, op: Op): Promise<Volume> {
     return await this.#promises(async () => {
-      const { size } = await this.get(id)
+      const { size } = await this.backing(id)
       if (size >= to) return await this.get(id)
       const asked = `expand ${id} to ${to} bytes`
       const { total } = await this.room()
@@ -143,17 +167,32 @@ class FilePool implements Pool {
   }
 
   async backing(id: VolumeId): Promise<Backing> {
+    const path = this.#at(id, 'data')
     const { size } = await this.get(id)
-    return { path: this.#at(id, 'data'), size }
+    if (await this.#files.facts(path)) return { path, size }
+    throw new Unavailable({ asked: `use volume ${id}`, found: `its file ${path} is gone`, next: 'bring the file back' })
   }
 
   async isBlank(id: VolumeId, op: Op): Promise<boolean> {
-    return !(await holdsData(this.#host, this.#at(id, 'data'), op))
+    const { path, size } = await this.backing(id)
+    if (!(await holdsData(this.#host, path, op))) return true
+    return (await findMarkers(this.#host, { path, size, direct: false }, id, op)).length > 0
+  }
+
+  async wipe(id: VolumeId, op: Op): Promise<void> {
+    const { path, size } = await this.backing(id)
+    await punchWhole(this.#host, path, size, op)
+    op.log.warn({ volume: id, size: String(size) }, 'volume wiped')
+  }
+
+  async troublesOf(id: VolumeId): Promise<string[]> {
+    const size = BigInt((await this.#document(id))?.createdSize ?? 0n)
+    return await troublesOfFile(this.#host, this.#at(id, 'data'), size)
   }
 
   async claim(id: VolumeId, claim: Claim): Promise<{ claim: Claim; isNew: boolean }> {
     await this.get(id)
-    const path = this.#claimPath(id, claim.node)
+    const path = claimPath(this.#at(id), claim.node)
     const isNew = await this.#writeClaim(id, path, claim)
     // Write first, look then: of two controllers that claim for two nodes at least one sees the other.
     const all = await this.claims(id)
@@ -170,11 +209,19 @@ class FilePool implements Pool {
   }
 
   async release(id: VolumeId, node: NodeId): Promise<void> {
-    await this.#files.removeFile(this.#claimPath(id, node))
+    await this.#files.removeFile(claimPath(this.#at(id), node))
   }
 
   async claims(id: VolumeId): Promise<Claim[]> {
-    return await this.#claimsIn(this.#at(id))
+    return await readClaims(this.#files, this.#at(id))
+  }
+
+  async inventory(): Promise<Inventory> {
+    return await takeInventory(this.#files, this.name, this.#root)
+  }
+
+  async discard(path: string): Promise<void> {
+    await discardStale(this.#files, this.#root, path)
   }
 
   get #files() {
@@ -185,10 +232,6 @@ class FilePool implements Pool {
     return join(this.#root, 'volumes', id, ...more)
   }
 
-  #claimPath(id: VolumeId, node: NodeId): string {
-    return this.#at(id, 'claims', `${digest(node).slice(0, 32)}.json`)
-  }
-
   #absent(id: VolumeId): never {
     throw new VolumeNotFound({
       asked: `use volume ${id}`,
@@ -197,35 +240,18 @@ class FilePool implements Pool {
     })
   }
 
+  async #document(id: VolumeId): Promise<VolumeDocument | undefined> {
+    const path = this.#at(id, 'volume.json')
+    const text = await this.#files.read(path)
+    return text === undefined ? undefined : parseVolume(text, path)
+  }
+
   async #writeClaim(id: VolumeId, path: string, claim: Claim): Promise<boolean> {
     try {
       return await this.#files.createExclusive(path, encodeClaim(claim))
     } catch (error) {
       if (await this.find(id)) throw error
       this.#absent(id) // deleted by another process in this instant
-    }
-  }
-
-  async #claimsIn(folder: string): Promise<Claim[]> {
-    const names = (await this.#files.list(join(folder, 'claims')))?.filter(name => name.endsWith('.json')) ?? []
-    const claims = await Promise.all(
-      names.map(async name => {
-        const path = join(folder, 'claims', name)
-        const text = await this.#files.read(path)
-        return text === undefined ? undefined : parseClaim(text, path)
-      }),
-    )
-    return claims.filter(claim => claim !== undefined)
-  }
-
-  async #requireUnclaimed(id: VolumeId, folder: string): Promise<void> {
-    const [claim] = await this.#claimsIn(folder)
-    if (claim) {
-      throw new VolumeInUse({
-        asked: `delete ${id}`,
-        found: `it is published to node ${claim.node}`,
-        next: 'unpublish it first',
-      })
     }
   }
 
@@ -264,28 +290,5 @@ class FilePool implements Pool {
     const path = join(this.#root, 'pool.json')
     await this.#files.createExclusive(path, encodePool({ uuid: randomUUID() }))
     return parsePool((await this.#files.read(path)) ?? '', path).uuid
-  }
-
-  async #sweep(): Promise<void> {
-    for (const folder of ['drafts', 'trash'].map(name => join(this.#root, name))) {
-      for (const name of (await this.#files.list(folder)) ?? []) {
-        const path = join(folder, name)
-        const facts = await this.#files.facts(path)
-        const age = Date.now() - (facts?.modified.getTime() ?? Date.now())
-        if (age > STALE_MS && (await this.#claimsIn(path)).length === 0) await this.#discard(path)
-      }
-    }
-  }
-
-  /** Removes a draft or trash: the files that this pool makes, and nothing else; never a folder with other content. */
-  async #discard(folder: string): Promise<void> {
-    const claims = join(folder, 'claims')
-    for (const name of (await this.#files.list(claims)) ?? []) await this.#files.removeFile(join(claims, name))
-    await this.#files.removeDirectory(claims)
-    const own = ((await this.#files.list(folder)) ?? []).filter(
-      name => name === 'data' || name.startsWith('volume.json'),
-    )
-    for (const name of own) await this.#files.removeFile(join(folder, name))
-    await this.#files.removeDirectory(folder)
   }
 }

@@ -10,6 +10,46 @@ export interface Room {
   readonly total: Bytes
 }
 
+/** Everything that a pool keeps, as it was found. */
+export interface Inventory {
+  /** All bytes of the pool lie below this path. */
+  readonly root: string
+  readonly volumes: readonly KeptVolume[]
+  /** Volumes that do not exist yet, or any more. */
+  readonly remains: readonly Remains[]
+  /** Documents that a killed process did not finish writing. */
+  readonly drafts: readonly { readonly path: string; readonly changed: Date }[]
+}
+
+export interface KeptVolume {
+  readonly id: VolumeId
+  readonly path: string
+  /** undefined when its record is missing or unreadable. */
+  readonly volume?: Volume
+  readonly createdSize?: Bytes
+  /** undefined when its bytes are gone. */
+  readonly data?: { readonly path: string; readonly size: Bytes; readonly allocated: Bytes }
+  readonly claims: readonly Claim[]
+  readonly unreadable: readonly Unreadable[]
+  /** When it was last created, published or unpublished. */
+  readonly changed: Date
+}
+
+export interface Unreadable {
+  readonly path: string
+  readonly why: string
+}
+
+export interface Remains {
+  readonly kind: 'draft' | 'trash'
+  readonly path: string
+  readonly changed: Date
+  /** Old enough that nobody works on it, and claimed by nobody. */
+  readonly stale: boolean
+  readonly claimed: boolean
+  readonly allocated: Bytes
+}
+
 /**
  * Every method may be called by several processes at once and again after a crash at any instant.
  * Unknown ids throw VolumeNotFound, except in `find` and `delete`.
@@ -34,18 +74,28 @@ export interface Pool {
   grow(id: VolumeId, to: Bytes, op: Op): Promise<Volume>
   room(): Promise<Room>
   backing(id: VolumeId): Promise<Backing>
-  /** True only if not a single byte was ever written to the volume and kept. */
+  /** True only if the volume holds nothing at all, or the mark of a format that did not finish before its first mount. */
   isBlank(id: VolumeId, op: Op): Promise<boolean>
+  /** Makes the volume blank again: all that is on it is lost. Safe to repeat; the caller holds its only claim. */
+  wipe(id: VolumeId, op: Op): Promise<void>
+  /** What is wrong with the place of the volume's bytes, in words; for the volume condition. */
+  troublesOf(id: VolumeId): Promise<string[]>
   /** Records a node's right to use the volume; answers the claim that exists, new or old. Throws PublishedElsewhere. */
   claim(id: VolumeId, claim: Claim): Promise<{ claim: Claim; isNew: boolean }>
   release(id: VolumeId, node: NodeId): Promise<void>
   claims(id: VolumeId): Promise<Claim[]>
+  /** Everything that lies in the pool. Changes nothing; what cannot be read is named, not thrown. */
+  inventory(): Promise<Inventory>
+  /** Removes one of the inventory's stale remains; fine if it is gone. Throws VolumeInUse for one that is not stale. */
+  discard(path: string): Promise<void>
 }
 
 /** A registry entry. */
 export interface PoolKind {
   /** Prepares the pool on its host; throws when its place cannot be used. */
   open(host: Host, name: string, config: PoolConfig): Promise<Pool>
+  /** The same for a visitor, who changes nothing and makes nothing: throws also when there is no pool yet. */
+  visit(host: Host, name: string, config: PoolConfig): Promise<Pool>
 }
 
 export interface PoolConfig {

@@ -32,6 +32,7 @@ const CAPABILITIES: readonly Rpc[] = [
   'LIST_VOLUMES_PUBLISHED_NODES',
   'GET_CAPACITY',
   'GET_VOLUME',
+  'VOLUME_CONDITION',
   'EXPAND_VOLUME',
   'PUBLISH_READONLY',
   'SINGLE_NODE_MULTI_WRITER',
@@ -137,8 +138,9 @@ export function controllerService(site: ControllerSite): Omit<Methods<Controller
   }
 }
 
-function encodeEntry({ volume, publishedNodes }: ListedVolume) {
-  return { volume: encodeVolume(volume), status: { published_node_ids: [...publishedNodes] } }
+function encodeEntry({ volume, publishedNodes, condition }: ListedVolume) {
+  const status = { published_node_ids: [...publishedNodes], volume_condition: condition }
+  return { volume: encodeVolume(volume), status }
 }
 
 function notOffered(asked: string, field: string): InvalidRequest {

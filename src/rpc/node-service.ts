@@ -13,6 +13,7 @@ import { parseCapability, parseMap, parseRange } from './translate.ts'
 const CAPABILITIES: readonly Rpc[] = [
   'STAGE_UNSTAGE_VOLUME',
   'GET_VOLUME_STATS',
+  'VOLUME_CONDITION',
   'EXPAND_VOLUME',
   'SINGLE_NODE_MULTI_WRITER',
 ]
@@ -70,9 +71,10 @@ export function nodeService(site: NodeSite): Methods<NodeHandlers> {
 
     async NodeGetVolumeStats(request, op) {
       const stats = await volumeStats(site, request.volume_id, request.volume_path, op)
-      if (stats.kind === 'block') return { usage: [{ unit: 'BYTES', total: String(stats.size) }] }
+      const volume_condition = stats.condition
+      if (stats.kind === 'block') return { usage: [{ unit: 'BYTES', total: String(stats.size) }], volume_condition }
       const { bytes, inodes } = stats.usage
-      return { usage: [encodeUsage('BYTES', bytes), encodeUsage('INODES', inodes)] }
+      return { usage: [encodeUsage('BYTES', bytes), encodeUsage('INODES', inodes)], volume_condition }
     },
 
     async NodeExpandVolume(request, op) {

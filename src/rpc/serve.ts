@@ -5,7 +5,7 @@ import { dirname, isAbsolute } from 'node:path'
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import { endsWithin } from '../volume/within.ts'
 
-export type { Server }
+export type { Server, ServiceDefinition }
 
 export interface Endpoint {
   readonly kind: 'unix' | 'tcp'

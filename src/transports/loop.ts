@@ -2,12 +2,23 @@
 import { basename, dirname, isAbsolute, normalize } from 'node:path'
 import type { Host } from '../host/host.ts'
 import { type Device, findDevice, waitForDevice } from '../linux/device.ts'
-import { attachLoop, detachLoop, findLoop, listLoops, refreshLoopSize, usersOf, verifyLoop } from '../linux/losetup.ts'
+import {
+  attachLoop,
+  detachLoop,
+  findLoop,
+  isUnlinked,
+  linkedPath,
+  listLoops,
+  refreshLoopSize,
+  usersOf,
+  verifyLoop,
+} from '../linux/losetup.ts'
+import { holdsData, troublesOfFile } from '../linux/sparse.ts'
 import { InvalidRequest, Unavailable, VolumeInUse, VolumeNotFound, WrongDevice } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, Route, VolumeId } from '../volume/types.ts'
-import type { Connector, Exporter, Transport } from './transport.ts'
+import type { Attachment, Connector, Exporter, Transport } from './transport.ts'
 
 /** What travels to the node, beside `device_path`. */
 interface LoopRoute {
@@ -51,7 +62,7 @@ export function parseLoopRoute(id: VolumeId, route: Route): LoopRoute {
 
 /** The volume's identity in the kernel: the folder of the backing file bears the volume's id. */
 function volumeOf(backingFile: string): VolumeId | undefined {
-  const name = basename(dirname(backingFile.replace(/ \(deleted\)$/, '')))
+  const name = basename(dirname(backingFile))
   return parseVolumeId(name) ? name : undefined
 }
 
@@ -95,6 +106,13 @@ function createExporter(host: Host, nodeId: string): Exporter {
       return { device_path: device.path, ...encodeLoopRoute(route) }
     },
     unexport: (id, _node, op) => detachAll(host, id, op),
+    async troublesOf(id) {
+      const devices = await devicesOf(host, id)
+      const found = await Promise.all(devices.map(device => troublesBelow(host, device)))
+      const several =
+        devices.length > 1 ? [`several devices show it: ${devices.map(each => each.path).join(', ')}`] : []
+      return [...several, ...found.flat()]
+    },
     async requireUnused(id) {
       for (const device of await devicesOf(host, id)) {
         const users = await usersOf(host, device)
@@ -112,13 +130,68 @@ function createConnector(host: Host): Connector {
   return {
     connect: async (id, route, op) => await attach(host, id, parseLoopRoute(id, route), op),
     find: id => onlyDeviceOf(host, id),
+    list: () => listAttachments(host),
+    doubts: (attachment, op) => doubtsAbout(host, attachment, op),
     async identify(device) {
       const bound = await findLoop(host, device.kname)
       return bound && volumeOf(bound.backingFile)
     },
+    verify: (id, device) => verify(host, id, device),
+    async holdsData(device, op) {
+      const bound = await findLoop(host, device.kname)
+      return bound && !isUnlinked(bound) ? await holdsData(host, bound.backingFile, op) : undefined
+    },
+    troublesOf: device => troublesBelow(host, device),
     rescan: (device, op) => refreshLoopSize(host, device, op),
     disconnect: (id, op) => detachAll(host, id, op),
   }
+}
+
+async function listAttachments(host: Host): Promise<Attachment[]> {
+  const found = await Promise.all(
+    (await listLoops(host)).map(async loop => {
+      const device = await findDevice(host, loop.kname)
+      const backing = linkedPath(loop)
+      return device ? [{ device, backing, isLastWay: isUnlinked(loop), id: volumeOf(backing) }] : []
+    }),
+  )
+  return found.flat()
+}
+
+async function doubtsAbout(host: Host, { device, backing, isLastWay }: Attachment, op: Op): Promise<string[]> {
+  if (isLastWay) return []
+  try {
+    await verifyLoop(host, device, backing, op)
+    return []
+  } catch (error) {
+    if (error instanceof WrongDevice) return [error.message]
+    throw error
+  }
+}
+
+/**
+ * The full proof is made when the device is attached or rescanned; from then on it is the same one while its number in the
+ * sequence of disks is the same and its file has not been unlinked.
+ */
+async function verify(host: Host, id: VolumeId, device: Device): Promise<void> {
+  const [now, bound] = await Promise.all([findDevice(host, device.kname), findLoop(host, device.kname)])
+  const isSame = now?.sequence === device.sequence && bound && !isUnlinked(bound) && volumeOf(bound.backingFile) === id
+  if (isSame) return
+  throw new WrongDevice({
+    asked: `use ${device.path} as ${id}`,
+    found: bound
+      ? `it is backed by ${bound.backingFile} and was attached as disk ${now?.sequence ?? '?'}, not ${device.sequence}`
+      : 'it is backed by nothing any more',
+    next: 'nothing was written; unstage the volume and stage it again',
+  })
+}
+
+async function troublesBelow(host: Host, device: Device): Promise<string[]> {
+  const bound = await findLoop(host, device.kname)
+  if (!bound) return [`${device.path} is backed by nothing any more`]
+  if (isUnlinked(bound))
+    return [`its file was deleted: ${device.path} is the last way to the data, which is lost when it is detached`]
+  return await troublesOfFile(host, bound.backingFile, device.size)
 }
 
 /** Attaches the file, or finds it attached, wherever the last boot or another process left it; then proves it. */

@@ -4,6 +4,17 @@ import type { Device } from '../linux/device.ts'
 import type { Op } from '../volume/op.ts'
 import type { Backing, Claim, NodeId, Route, Volume, VolumeId } from '../volume/types.ts'
 
+/** A device of the transport's kind on this node, whoever made it. */
+export interface Attachment {
+  readonly device: Device
+  /** What it shows: for `loop` the path of a file or of another device. */
+  readonly backing: string
+  /** What it shows was removed: the device is the last way to the bytes. */
+  readonly isLastWay: boolean
+  /** The volume that it bears the identity of, if any; whether there is such a volume is another question. */
+  readonly id: VolumeId | undefined
+}
+
 /** Beside the bytes: gives a node the right and the means to reach a volume, and takes them away. */
 export interface Exporter {
   /** Can this node be served at all? */
@@ -14,6 +25,8 @@ export interface Exporter {
   unexport(id: VolumeId, node: NodeId, op: Op): Promise<void>
   /** Proves that nothing reaches the bytes, before they are deleted. Throws VolumeInUse. */
   requireUnused(id: VolumeId, op: Op): Promise<void>
+  /** What is wrong with the ways to the bytes, in words; for the volume condition. */
+  troublesOf(id: VolumeId): Promise<string[]>
 }
 
 /** On the node: turns a route into a block device, and back into nothing. */
@@ -22,8 +35,18 @@ export interface Connector {
   connect(id: VolumeId, route: Route, op: Op): Promise<Device>
   /** The device that is connected now, from the kernel alone. */
   find(id: VolumeId, op: Op): Promise<Device | undefined>
+  /** Every device of the transport's kind, also those that have nothing to do with volumes. */
+  list(): Promise<Attachment[]>
+  /** Why the device does not show all of what it says that it shows, and nothing else: in words, by the full proof. */
+  doubts(attachment: Attachment, op: Op): Promise<string[]>
   /** Which volume is this device? undefined if it is none of ours. */
   identify(device: Device): Promise<VolumeId | undefined>
+  /** Proves that the device still is what `connect` or `find` answered for this volume. Throws WrongDevice, naming both. */
+  verify(id: VolumeId, device: Device, op: Op): Promise<void>
+  /** Does the storage below the device hold data, wherever? undefined when this cannot be told from here. */
+  holdsData(device: Device, op: Op): Promise<boolean | undefined>
+  /** What is wrong with the storage below the device, in words, as far as it can be seen from here; for the volume condition. */
+  troublesOf(device: Device): Promise<string[]>
   /** Makes the node see the present size of the volume. */
   rescan(device: Device, op: Op): Promise<Device>
   /** Idempotent; OK only when no device of the volume is left. Throws VolumeInUse. */

@@ -14,6 +14,11 @@ export interface Op {
   readonly signal: AbortSignal
 }
 
+/** For work that must come to its end though the caller may have gone, such as undoing. */
+export function steady(op: Op): Op {
+  return { ...op, signal: new AbortController().signal }
+}
+
 /** Swallows everything; for callers that have nowhere to log. */
 export const SILENT: Logger = {
   debug: () => undefined,

@@ -21,6 +21,8 @@ export interface VolumeSpec {
   /** Logical sector size of the device; never changes, or filesystems stop mounting. */
   readonly sectorSize: number
   readonly segments: Segments
+  /** The volume that this one began as a copy of: its filesystem bears that one's UUID until it is first staged. */
+  readonly contentFrom?: VolumeId
 }
 
 export interface Volume extends VolumeSpec {
@@ -33,7 +35,7 @@ export interface Claim {
   readonly node: NodeId
   readonly readonly: boolean
   readonly capability: Capability
-  /** True if the volume held no data when this claim was made. */
+  /** True if the volume held no data when this claim was made: nothing at all, or an unfinished format. */
   readonly blank: boolean
 }
 

@@ -4,6 +4,7 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, 
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CsiClient, connect } from '../../src/rpc/client.ts'
 
@@ -11,6 +12,8 @@ const ROOT = join(import.meta.dirname, '..', '..')
 /** Guests without hardware virtualisation need ten times as long as a host. */
 const READY_MS = 120_000
 const RPC_MS = 300_000
+/** Where a spare process waits for a byte: `spare.ts`. */
+const GO_FD = 3
 export const NODE_ID = 'node-a'
 
 export type Role = 'all-in-one' | 'controller' | 'node'
@@ -21,6 +24,8 @@ export interface DriverOptions {
   split?: boolean
   /** Over the configuration that `configOf` makes. */
   config?: object
+  /** Keeps one more process of each role, loaded and waiting: who kills hundreds waits less for the next. */
+  spares?: boolean
 }
 
 interface Process {
@@ -29,6 +34,8 @@ interface Process {
   client: CsiClient
   /** "exit 0", "exit SIGKILL": how it ended, once it has. */
   ended: Promise<string>
+  /** A gRPC channel that failed once pauses for a second: no calls before this is true. */
+  serves: boolean
 }
 
 /** A folder for pools, state, sockets and paths of workloads. Short: a socket path has at most 107 bytes. */
@@ -37,12 +44,15 @@ const makeWorkFolder = (): string => mkdtempSync(join(process.env['ASHLAR_TEST_D
 export class Driver {
   readonly roles: readonly Role[]
   readonly #config: object
+  readonly #keepsSpares: boolean
   #folder: string | undefined
   #processes: Process[] = []
+  #spares: Process[] = []
 
-  constructor({ split = false, config = {} }: DriverOptions = {}) {
+  constructor({ split = false, config = {}, spares = false }: DriverOptions = {}) {
     this.roles = split ? ['controller', 'node'] : ['all-in-one']
     this.#config = config
+    this.#keepsSpares = spares
   }
 
   /** The work folder; made when it is first asked for, because a file whose tests are all filtered out cleans nothing up. */
@@ -94,15 +104,19 @@ export class Driver {
   async start(): Promise<void> {
     for (const role of this.roles) {
       if (this.#processes.some(each => each.role === role)) continue
-      const started = this.#spawn(role)
+      const started = this.#keepsSpares ? this.#takeSpare(role) : this.#spawn(role)
       this.#processes.push(started)
-      await this.#waitReady(started)
+      try {
+        await this.#waitReady(started)
+      } finally {
+        if (this.#keepsSpares) this.#spares.push(this.#spawn(role))
+      }
     }
   }
 
   async call<T = Record<string, unknown>>(service: Service, method: string, request: object = {}, ms = RPC_MS) {
     const role = service === 'Node' ? this.roles.at(-1) : this.roles[0]
-    const process = this.#processes.find(each => each.role === role)
+    const process = this.#processes.find(each => each.role === role && each.serves)
     if (!process) throw new Error(`the driver (${String(role)}) does not run`)
     return await process.client.call<T>(service, method, request, ms)
   }
@@ -128,6 +142,14 @@ export class Driver {
     await this.start()
   }
 
+  /** Ends the processes that were never needed. */
+  async dismissSpares(): Promise<void> {
+    const spares = this.#spares
+    this.#spares = []
+    for (const { child } of spares) child.kill('SIGKILL')
+    await Promise.all(spares.map(async each => await each.ended))
+  }
+
   #file(role: Role, kind: string): string {
     return join(this.folder, `${role}.${kind}`)
   }
@@ -144,31 +166,45 @@ export class Driver {
     }
   }
 
+  /** The waiting process of the role, told to go on. */
+  #takeSpare(role: Role): Process {
+    const spare = this.#spares.find(each => each.role === role) ?? this.#spawn(role)
+    this.#spares = this.#spares.filter(each => each !== spare)
+    const go = spare.child.stdio[GO_FD] as Writable
+    go.on('error', () => undefined) // it ended: whoever waits for it to serve says so
+    go.write('.')
+    return spare
+  }
+
   #spawn(role: Role): Process {
     mkdirSync(this.state, { recursive: true })
     const config = this.#file(role, 'json')
     writeFileSync(config, JSON.stringify(this.#configOf(role)))
     const log = openSync(this.#file(role, 'log'), 'a')
-    const child = spawn(process.execPath, [join(ROOT, 'src', 'bin', `${role}.ts`), '--config', config], {
+    const preload = this.#keepsSpares ? ['--import', join(import.meta.dirname, 'spare.ts')] : []
+    const child = spawn(process.execPath, [...preload, join(ROOT, 'src', 'bin', `${role}.ts`), '--config', config], {
       cwd: this.folder,
       // CSI_ENDPOINT or NODE_ID from outside must not decide.
       env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] },
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, ...(this.#keepsSpares ? (['pipe'] as const) : [])],
     })
     closeSync(log)
     const ended = new Promise<string>(resolve => {
       child.once('error', error => resolve(String(error)))
       child.once('exit', (code, signal) => resolve(`exit ${signal ?? String(code)}`))
     })
-    return { role, child, ended, client: connect(this.socket(role)) }
+    return { role, child, ended, client: connect(this.socket(role)), serves: false }
   }
 
-  async #waitReady({ role, child, ended, client }: Process): Promise<void> {
+  async #waitReady(process: Process): Promise<void> {
+    const { role, child, ended, client } = process
     const limit = Date.now() + READY_MS
     while (child.exitCode === null && child.signalCode === null && Date.now() < limit) {
-      // A gRPC channel that failed once pauses for a second: look with a plain socket first.
-      if ((await accepts(this.socket(role))) && (await isReady(client))) return
-      await sleep(50)
+      if ((await accepts(this.socket(role))) && (await isReady(client))) {
+        process.serves = true
+        return
+      }
+      await sleep(this.#keepsSpares ? 5 : 50)
     }
     child.kill('SIGKILL')
     throw new Error(`the driver (${role}) does not serve: ${await ended}\n${this.log.slice(-4000)}`)

@@ -190,6 +190,11 @@ export class TestVolume {
     return Number(capacity_bytes)
   }
 
+  /** NodeGetVolumeStats; answered within the time, or it throws. */
+  async stats<T = Record<string, unknown>>(path: string, ms?: number): Promise<T> {
+    return await this.#driver.call<T>('Node', 'NodeGetVolumeStats', { volume_id: this.id, volume_path: path }, ms)
+  }
+
   /** Everything in reverse, as the orchestrator does it; steps that were never made are OK by the spec. */
   async teardown(): Promise<void> {
     if (this.#exists) {

@@ -1,0 +1,25 @@
+// The operator's override of the permit to format: a volume becomes blank again. No RPC leads here.
+import type { Op } from '../volume/op.ts'
+import type { Claim, VolumeId } from '../volume/types.ts'
+import { type ControllerSite, getExporter, getVolume } from './site.ts'
+
+/** No node can bear this name: with its claim nobody else can publish the volume while it is emptied. */
+export const WIPER = '(ashlar wipe)'
+
+/**
+ * Destroys all data of a volume that nothing reaches; the next stage formats it. After a crash the claim stays, and a
+ * repeat comes to the end. Throws VolumeNotFound, PublishedElsewhere, VolumeInUse.
+ */
+export async function wipeVolume(site: ControllerSite, id: VolumeId, op: Op): Promise<void> {
+  const asked = `wipe ${id}`
+  const { pool, volume } = await getVolume(site, asked, id)
+  const capability = { access: 'block', mode: 'SINGLE_NODE_WRITER', mountFlags: [] } as const
+  const claim: Claim = { node: WIPER, readonly: false, capability, blank: false }
+  await pool.claim(id, claim)
+  try {
+    await getExporter(site, asked, volume.transport).requireUnused(id, op)
+    await pool.wipe(id, op)
+  } finally {
+    await pool.release(id, WIPER)
+  }
+}

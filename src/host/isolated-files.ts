@@ -1,0 +1,86 @@
+// Files on storage that may be dead: a call that hangs takes a thread with it, so each place gets only a few of them.
+import { Unavailable } from '../volume/errors.ts'
+import type { HostFiles } from './host.ts'
+
+/** A healthy disk under load answers well within this; beyond it the caller is told, and the call is left to itself. */
+const PATIENCE_MS = 10_000
+/** Calls that one place may have under way; the process has THREADS for all places together. */
+const MOST_AT_ONCE = 4
+/** libuv's default of 4 would be taken whole by one dead disk. Set before the first file call: see src/app/run.ts. */
+export const THREADS = 64
+
+/**
+ * Files of the kernel pass; any other path belongs to the longest of these roots that it lies in, or to the rest. A call
+ * on a place whose calls all hang throws Unavailable, and so does one that hangs; other places do not notice.
+ */
+export function isolateFiles(files: HostFiles, roots: readonly string[], patienceMs = PATIENCE_MS): HostFiles {
+  const longestFirst = [...roots].sort((a, b) => b.length - a.length)
+  const places = new Map<string, Place>()
+  const placeOf = (path: string): Place => {
+    const root = longestFirst.find(each => path === each || path.startsWith(`${each}/`)) ?? '/'
+    const place = places.get(root) ?? createPlace(root, patienceMs)
+    places.set(root, place)
+    return place
+  }
+  const guard =
+    <A extends [path: string, ...rest: unknown[]], R>(verb: string, work: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> =>
+      /^\/(?:proc|sys)\//.test(args[0])
+        ? await work(...args)
+        : await placeOf(args[0])(`${verb} ${args[0]}`, () => work(...args))
+  return {
+    read: guard('read', files.read),
+    list: guard('list', files.list),
+    facts: guard('look at', files.facts),
+    space: guard('look for space in', files.space),
+    createExclusive: guard('create', files.createExclusive),
+    replace: guard('write', files.replace),
+    createSparse: guard('create', files.createSparse),
+    makeDirectory: guard('make', files.makeDirectory),
+    rename: guard('rename', files.rename),
+    removeFile: guard('remove', files.removeFile),
+    removeDirectory: guard('remove', files.removeDirectory),
+  }
+}
+
+type Place = <T>(asked: string, work: () => Promise<T>) => Promise<T>
+
+function createPlace(root: string, patienceMs: number): Place {
+  let running = 0
+  const waiting: (() => void)[] = []
+  const leave = (): void => {
+    running -= 1
+    waiting.shift()?.()
+  }
+  return async (asked, work) => {
+    let late = false
+    let timer: NodeJS.Timeout | undefined
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        late = true
+        reject(
+          new Unavailable({
+            asked,
+            found: `no answer from ${root} within ${patienceMs} ms`,
+            next: 'check the disk below it; it is probably gone',
+          }),
+        )
+      }, patienceMs)
+    })
+    const turn = async () => {
+      if (running >= MOST_AT_ONCE) await new Promise<void>(resolve => waiting.push(resolve))
+      running += 1
+      try {
+        if (late) throw new Error('its caller has been told already')
+        return await work()
+      } finally {
+        leave()
+      }
+    }
+    try {
+      return await Promise.race([turn(), tooLate])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}

@@ -1,0 +1,148 @@
+// The host journal: what this node is about to do, or did, with each volume; on the disk before the first side effect.
+import { basename, join } from 'node:path'
+import type { Host, HostFiles } from '../host/host.ts'
+import { holdLock } from '../linux/flock.ts'
+import type { Capability } from '../volume/capability.ts'
+import { Unavailable } from '../volume/errors.ts'
+import { digest } from '../volume/ids.ts'
+import type { Op } from '../volume/op.ts'
+import type { VolumeId } from '../volume/types.ts'
+
+/** One volume on this node, from the beginning of its stage to the end of its unstage. */
+export interface Entry {
+  readonly id: VolumeId
+  readonly stagingPath: string
+  readonly capability: Capability
+  /** The filesystem is mounted read-only. */
+  readonly readonly: boolean
+  /** Begun and not seen to end; absent while the volume is staged and at rest. */
+  readonly doing?: 'stage' | 'unstage'
+  readonly targets: readonly Target[]
+  /** Why its filesystem is smaller than its device, in words: growth fails no mount, but shows in the volume's condition. */
+  readonly growthFailure?: string
+}
+
+export interface Target {
+  readonly path: string
+  readonly readonly: boolean
+  /** Begun and not seen to end; absent while the volume is published there and at rest. */
+  readonly doing?: 'publish' | 'unpublish'
+}
+
+/** A file of the journal: an entry, or why it cannot be understood. */
+export type Noted = { readonly path: string; readonly modified: Date } & (
+  | { readonly entry: Entry }
+  | { readonly unreadable: string }
+  /** An entry that a killed process did not finish writing. */
+  | { readonly draft: true }
+)
+
+export interface Journal {
+  /** Every file of the journal. Changes nothing; what cannot be read is named, not thrown. */
+  inventory(): Promise<Noted[]>
+  find(id: VolumeId): Promise<Entry | undefined>
+  /** Every entry, with the moment of its last change. Throws Unavailable when one cannot be understood. */
+  list(): Promise<{ entry: Entry; modified: Date }[]>
+  /** Durable before it returns. */
+  write(entry: Entry): Promise<void>
+  remove(id: VolumeId): Promise<void>
+  /** Runs the work while no other process of the driver on this host touches the volume. Throws OperationPending. */
+  alone<T>(id: VolumeId, op: Op, work: () => Promise<T>): Promise<T>
+}
+
+/** Raised when an older driver would misread the entries: it refuses what it does not know. */
+const VERSION = 2
+
+/** One file a volume, named by a digest: ids come from outside. */
+export function openJournal(host: Host, folder: string): Journal {
+  const { files } = host
+  const pathOf = (id: VolumeId) => join(folder, `${digest(id)}.json`)
+  return {
+    async inventory() {
+      const names = ((await files.list(folder)) ?? []).filter(name => /^[0-9a-f]{64}\.json(\..+\.tmp)?$/.test(name))
+      const found = await Promise.all(names.map(name => readNoted(files, join(folder, name))))
+      return found.filter(each => each !== undefined)
+    },
+    async find(id) {
+      const path = pathOf(id)
+      const text = await files.read(path)
+      return text === undefined ? undefined : parseEntry(text, path)
+    },
+    async list() {
+      const names = ((await files.list(folder)) ?? []).filter(name => /^[0-9a-f]{64}\.json$/.test(name))
+      const found = await Promise.all(
+        names.map(async name => {
+          const path = join(folder, name)
+          const [text, facts] = await Promise.all([files.read(path), files.facts(path)])
+          return text === undefined || !facts ? [] : [{ entry: parseEntry(text, path), modified: facts.modified }]
+        }),
+      )
+      return found.flat()
+    },
+    async write(entry) {
+      await files.makeDirectory(folder)
+      await files.replace(pathOf(entry.id), encodeEntry(entry))
+    },
+    async remove(id) {
+      // With the drafts of it that a killed process left. The lock stays: another process may be waiting for it.
+      const name = basename(pathOf(id))
+      const own = ((await files.list(folder)) ?? []).filter(each => each.startsWith(name))
+      for (const each of own) await files.removeFile(join(folder, each))
+    },
+    async alone(id, op, work) {
+      const locks = join(folder, 'locks')
+      await files.makeDirectory(locks)
+      // The empty file stays for ever: removing a lock that another process waits for would give it to two.
+      const release = await holdLock(host, join(locks, digest(id)), op)
+      try {
+        return await work()
+      } finally {
+        await release()
+      }
+    },
+  }
+}
+
+/** undefined when it vanished meanwhile. */
+async function readNoted(files: HostFiles, path: string): Promise<Noted | undefined> {
+  const [text, facts] = await Promise.all([files.read(path), files.facts(path)])
+  if (text === undefined || !facts) return undefined
+  const { modified } = facts
+  if (path.endsWith('.tmp')) return { path, modified, draft: true }
+  try {
+    return { path, modified, entry: parseEntry(text, path) }
+  } catch (error) {
+    if (error instanceof Unavailable) return { path, modified, unreadable: error.message }
+    throw error
+  }
+}
+
+export function encodeEntry(entry: Entry): string {
+  return `${JSON.stringify({ version: VERSION, entry }, undefined, 2)}\n`
+}
+
+/** Throws Unavailable for what it cannot understand: an entry that was lost is not the same as one that was never made. */
+export function parseEntry(text: string, path: string): Entry {
+  const complain = (found: string, cause?: unknown) =>
+    new Unavailable(
+      {
+        asked: `read ${path}`,
+        found,
+        next: 'use the version of the driver that wrote it, or remove it when nothing is staged',
+      },
+      { cause },
+    )
+  let document: { version?: unknown; entry?: Entry; record?: Entry } | null
+  try {
+    document = JSON.parse(text) as typeof document
+  } catch (error) {
+    throw complain('it is not JSON', error)
+  }
+  if (document?.version === VERSION && document.entry) return document.entry
+  // Version 1 (0.1.0) knew neither targets nor intents: what it noted was at rest or begun, and a repeat settles which.
+  if (document?.version === 1 && document.record) {
+    const { id, stagingPath, capability } = document.record
+    return { id, stagingPath, capability, readonly: false, targets: [] }
+  }
+  throw complain(`its version is ${String(document?.version)}, not ${VERSION}`)
+}

@@ -1,0 +1,91 @@
+// What lies in the folder of a file pool, whatever state it is in: for whoever looks for trouble.
+import { join } from 'node:path'
+import type { HostFiles } from '../host/host.ts'
+import { DriverError } from '../volume/errors.ts'
+import type { Claim, VolumeId } from '../volume/types.ts'
+import { parseClaim, parseVolume, type VolumeDocument } from './file-documents.ts'
+import { listRemains } from './file-remains.ts'
+import type { Inventory, KeptVolume, Unreadable } from './pool.ts'
+
+/** What a killed process leaves of a document that it was writing: src/host/local-files.ts. */
+const DRAFT = /\.[0-9a-f]{12}\.tmp$/
+
+/** Changes nothing. What vanishes while it is looked at is left out. */
+export async function takeInventory(files: HostFiles, pool: string, root: string): Promise<Inventory> {
+  const names = (await files.list(join(root, 'volumes'))) ?? []
+  const volumes: KeptVolume[] = []
+  for (const id of names) {
+    const kept = await keptVolume(files, pool, id, join(root, 'volumes', id))
+    if (kept) volumes.push(kept)
+  }
+  const remains = await listRemains(files, root)
+  const sizes = await Promise.all(remains.map(({ path }) => files.facts(join(path, 'data'))))
+  return {
+    root,
+    volumes,
+    remains: remains.map((each, n) => ({ ...each, allocated: sizes[n]?.allocated ?? 0n })),
+    drafts: await draftsIn(files, [root, ...names.flatMap(id => foldersOf(join(root, 'volumes', id)))]),
+  }
+}
+
+function foldersOf(volume: string): string[] {
+  return [volume, join(volume, 'claims')]
+}
+
+async function keptVolume(files: HostFiles, pool: string, id: VolumeId, path: string): Promise<KeptVolume | undefined> {
+  const places = [path, join(path, 'claims'), join(path, 'data')]
+  const [folder, claimsFolder, data] = await Promise.all(places.map(place => files.facts(place)))
+  if (!folder) return undefined
+  const document = await readDocument(files, join(path, 'volume.json'), parseVolume)
+  const claims = await readAllClaims(files, join(path, 'claims'))
+  const changed = [folder, claimsFolder].flatMap(each => (each ? [each.modified.getTime()] : []))
+  const { createdSize, ...spec } = document.content ?? ({} as Partial<VolumeDocument>)
+  return {
+    id,
+    path,
+    changed: new Date(Math.max(...changed)),
+    ...(data && { data: { path: join(path, 'data'), size: data.size, allocated: data.allocated } }),
+    ...('id' in spec && { volume: { ...(spec as VolumeDocument), pool, size: data?.size ?? 0n } }),
+    ...(createdSize !== undefined && { createdSize: BigInt(createdSize) }),
+    claims: claims.flatMap(({ content }) => content ?? []),
+    unreadable: [document, ...claims].flatMap(({ unreadable }) => unreadable ?? []),
+  }
+}
+
+/** Neither, if there is no such file. */
+interface Read<T> {
+  readonly content?: T
+  readonly unreadable?: Unreadable
+}
+
+async function readAllClaims(files: HostFiles, folder: string): Promise<Read<Claim>[]> {
+  const names = ((await files.list(folder)) ?? []).filter(name => name.endsWith('.json'))
+  return await Promise.all(names.map(name => readDocument(files, join(folder, name), parseClaim)))
+}
+
+async function readDocument<T>(
+  files: HostFiles,
+  path: string,
+  parse: (text: string, path: string) => T,
+): Promise<Read<T>> {
+  const text = await files.read(path)
+  if (text === undefined) return {}
+  try {
+    return { content: parse(text, path) }
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    return { unreadable: { path, why: error.message } }
+  }
+}
+
+async function draftsIn(files: HostFiles, folders: readonly string[]) {
+  const found: { path: string; changed: Date }[] = []
+  for (const folder of folders) {
+    for (const name of ((await files.list(folder)) ?? []).filter(each => DRAFT.test(each))) {
+      const path = join(folder, name)
+      const changed = (await files.facts(path))?.modified
+      if (changed) found.push({ path, changed })
+    }
+  }
+  return found
+}

@@ -1,0 +1,61 @@
+// Drafts and trash of the file pool: volumes that do not exist yet, or any more.
+import { basename, dirname, join } from 'node:path'
+import type { HostFiles } from '../host/host.ts'
+import { VolumeInUse } from '../volume/errors.ts'
+import { claimNames } from './file-claims.ts'
+
+/** Of a process that died; a live one is done with them in milliseconds. */
+const STALE_MS = 600_000
+
+const FOLDERS = { drafts: 'draft', trash: 'trash' } as const
+
+export interface Remains {
+  readonly kind: 'draft' | 'trash'
+  readonly path: string
+  readonly changed: Date
+  /** Old enough that nobody works on it, and claimed by nobody: the next start of the driver removes it. */
+  readonly stale: boolean
+  readonly claimed: boolean
+}
+
+export async function listRemains(files: HostFiles, root: string): Promise<Remains[]> {
+  const found: Remains[] = []
+  for (const [folder, kind] of Object.entries(FOLDERS)) {
+    for (const name of (await files.list(join(root, folder))) ?? []) {
+      const path = join(root, folder, name)
+      const changed = (await files.facts(path))?.modified
+      if (!changed) continue // gone meanwhile
+      const claimed = (await claimNames(files, path)).length > 0
+      found.push({ kind, path, changed, claimed, stale: Date.now() - changed.getTime() > STALE_MS && !claimed })
+    }
+  }
+  return found
+}
+
+/** Throws VolumeInUse unless it is stale. */
+export async function discardStale(files: HostFiles, root: string, path: string): Promise<void> {
+  const isInside = Object.keys(FOLDERS).some(folder => dirname(path) === join(root, folder))
+  const found = isInside && (await files.facts(path)) ? await listRemains(files, root) : []
+  const remains = found.find(each => each.path === path)
+  if (remains?.stale === true) return await discard(files, path)
+  if (!remains) return
+  throw new VolumeInUse({
+    asked: `remove ${path}`,
+    found: remains.claimed ? `a node has a claim on ${basename(path)}` : 'somebody may still work on it',
+    next: remains.claimed ? 'move it back to the volumes by hand' : 'wait ten minutes',
+  })
+}
+
+export async function sweep(files: HostFiles, root: string): Promise<void> {
+  for (const { path, stale } of await listRemains(files, root)) if (stale) await discard(files, path)
+}
+
+/** Removes the files that this pool makes, and nothing else; never a folder with other content. */
+export async function discard(files: HostFiles, folder: string): Promise<void> {
+  const claims = join(folder, 'claims')
+  for (const name of (await files.list(claims)) ?? []) await files.removeFile(join(claims, name))
+  await files.removeDirectory(claims)
+  const own = ((await files.list(folder)) ?? []).filter(name => name === 'data' || name.startsWith('volume.json'))
+  for (const name of own) await files.removeFile(join(folder, name))
+  await files.removeDirectory(folder)
+}
