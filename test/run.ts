@@ -14,11 +14,11 @@ import {
   writeReport,
 } from './layers/result.ts'
 import { judgeSkips, readExpectedSkips } from './layers/skips.ts'
-import { LAYERS, type Layer } from './layers/table.ts'
+import { LAYERS, type Layer, type LayerContext } from './layers/table.ts'
 
 const root = join(import.meta.dirname, '..')
 const names = LAYERS.map(layer => layer.name)
-const USAGE = `usage: node test/run.ts [--only PATTERN] [--bail] [--json FILE] [${names.join('|')}]...`
+const USAGE = `usage: node test/run.ts [--only NAME-PATTERN] [--files PATH-PATTERN] [--bail] [--json FILE] [${names.join('|')}]...`
 
 const print = (text: string): void => {
   process.stdout.write(`${text}\n`)
@@ -27,14 +27,19 @@ const print = (text: string): void => {
 const readArguments = () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { only: { type: 'string' }, bail: { type: 'boolean' }, json: { type: 'string' } },
+    options: {
+      only: { type: 'string' },
+      files: { type: 'string' },
+      bail: { type: 'boolean' },
+      json: { type: 'string' },
+    },
   })
   const unknown = positionals.filter(name => !names.includes(name))
   if (unknown.length > 0) throw new Error(`unknown layer: ${unknown.join(', ')}`)
   return { ...values, layers: LAYERS.filter(layer => positionals.length === 0 || positionals.includes(layer.name)) }
 }
 
-const runLayer = async (layer: Layer, only: string | undefined): Promise<TestResult[]> => {
+const runLayer = async (layer: Layer, filters: Pick<LayerContext, 'only' | 'files'>): Promise<TestResult[]> => {
   const missing = firstMissing(layer.needs)
   if (missing !== undefined) return [failure(`the ${layer.name} layer can run here`, missing)]
   const reportDirectory = mkdtempSync(join(tmpdir(), 'ashlar-reports-'))
@@ -42,12 +47,12 @@ const runLayer = async (layer: Layer, only: string | undefined): Promise<TestRes
   // Also when Ctrl-C ends the run in the middle of a layer.
   process.once('exit', discard)
   try {
-    const context = { root, reportDirectory, ...(only === undefined ? {} : { only }) }
+    const context = { root, reportDirectory, ...filters }
     const found = await layer.run(context)
     const expected = readExpectedSkips(join(root, 'test/expected-skips.txt'))
     const results = layer.judgesSkips === true ? found : judgeSkips(layer.name, found, expected)
     results.push(...readReports(reportDirectory))
-    if (results.length > 0 || only !== undefined) return results
+    if (results.length > 0 || Object.keys(filters).length > 0) return results
     return [failure(`the ${layer.name} layer runs at least one test`, 'no test ran')]
   } catch (error) {
     return [
@@ -81,11 +86,12 @@ const printReport = ({ layer, results, durationMs }: LayerReport): void => {
 }
 
 const main = async (): Promise<number> => {
-  const { layers, only, bail, json } = readArguments()
+  const { layers, only, files, bail, json } = readArguments()
+  const filters = { ...(only === undefined ? {} : { only }), ...(files === undefined ? {} : { files }) }
   const reports: LayerReport[] = []
   for (const layer of layers) {
     const start = performance.now()
-    const results = await runLayer(layer, only)
+    const results = await runLayer(layer, filters)
     const report = { layer: layer.name, results, durationMs: Math.round(performance.now() - start) }
     reports.push(report)
     printReport(report)
@@ -94,7 +100,7 @@ const main = async (): Promise<number> => {
   if (reports.every(report => report.results.length === 0)) {
     reports.push({
       layer: 'run',
-      results: [failure('at least one test runs', `no test matches ${only ?? ''}`)],
+      results: [failure('at least one test runs', `no test matches ${only ?? files ?? ''}`)],
       durationMs: 0,
     })
     print('FAIL run: no test matches')

@@ -11,7 +11,7 @@ import { endpointOf, isDriverOf, removeTree, selectLeftovers } from './demo-left
 
 const FOLDER = '/var/tmp/ashlar-demo/0123abcd-42-1'
 const mount = (path: string): Mount[] => parseMountinfo(`1 2 7:0 / ${path} rw - ext4 /dev/loop0 rw`)
-const loop = (kname: string, backingFile: string): Loop => ({ kname, backingFile, directIo: true })
+const loop = (kname: string, backingFile: string): Loop => ({ kname, backingFile, isLeaving: false })
 
 describe('selectLeftovers', () => {
   it('answers mounts below the folder, the latest first', () => {

@@ -14,7 +14,7 @@ import type { VolumeId } from '../volume/types.ts'
 
 /** The two halves of the driver, as the mains build them. */
 export interface Sites {
-  readonly controller: Pick<ControllerSite, 'pools'>
+  readonly controller: ControllerSite
   readonly node: NodeSite
   /** What could not even be opened. */
   readonly unseen?: readonly Unseen[]

@@ -131,12 +131,39 @@ describe('time and abort', () => {
     assert.equal(await readFile(note, 'utf8'), 'done\n')
   })
 
+  it('a command that must finish is not ended for what it prints, and the end of that is kept', async t => {
+    const note = join(await temporaryFolder(t), 'note')
+    const script = 'yes | head -c 20000000; echo the end; echo done > "$1"'
+    const { stdout } = await host.run(sh(script, { onAbort: 'finish' }, note), testOp())
+    assert.equal(await readFile(note, 'utf8'), 'done\n')
+    assert.ok(stdout.endsWith('y\nthe end\n'))
+    assert.ok(stdout.length <= 4 * 1024 * 1024)
+    await assert.rejects(host.run(sh('yes | head -c 20000000'), testOp()), failure('internal'))
+  })
+
   it('a command that must finish is out of reach of signals to our process group', async () => {
     const group = async (onAbort: 'kill' | 'finish') =>
       (
         await host.run(sh('ps -o pgid= -p $$ 2>/dev/null || cut -d " " -f 5 /proc/$$/stat', { onAbort }), testOp())
       ).stdout.trim()
     assert.notEqual(await group('finish'), await group('kill'))
+  })
+})
+
+describe('a program that is held', () => {
+  it('runs until it is let go, and ends when its input does', async t => {
+    const note = join(await temporaryFolder(t), 'note')
+    const letGo = await host.hold(sh('cat; echo ended > "$1"', {}, note), testOp())
+    assert.ok(!existsSync(note))
+    await letGo()
+    assert.equal(await readFile(note, 'utf8'), 'ended\n')
+  })
+
+  it('that does not echo, but ends, is an error with its code', async () => {
+    const ends = (script: string) => host.hold(sh(script), testOp())
+    await assert.rejects(ends('exit 75'), (error: CommandFailed) => error.code === 75)
+    await assert.rejects(ends('exit 0'), (error: CommandFailed) => error.code === 0)
+    await assert.rejects(host.hold({ file: 'no-such-program-7f', args: [] }, testOp()), failure('internal', /ENOENT/))
   })
 })
 

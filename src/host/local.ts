@@ -1,4 +1,5 @@
 // The machine that this process runs on; the only file that starts processes, and the only one that reveals secrets.
+import type { Readable } from 'node:stream'
 import { execa } from 'execa'
 import { Cancelled, CommandFailed, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
@@ -66,22 +67,39 @@ interface Outcome {
 }
 
 async function start(command: Command, op: Op): Promise<Outcome> {
-  const killable = command.onAbort === 'kill'
   const args = command.args.map(arg => (arg instanceof Secret ? arg.reveal() : arg))
   const input = command.stdin instanceof Secret ? command.stdin.reveal() : command.stdin
-  const result = await execa(command.file, args, {
-    reject: false,
+  const encoding = command.encoding ?? 'utf8'
+  const common = {
     ...ENVIRONMENT,
-    encoding: command.encoding ?? 'utf8',
+    reject: false,
     stripFinalNewline: false,
-    maxBuffer: MAX_OUTPUT,
     ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
-    ...(killable
-      ? { timeout: command.timeoutMs, cancelSignal: op.signal, forceKillAfterDelay: KILL_AFTER_MS }
-      : // A session of its own: neither Ctrl-C on our terminal nor our own end reaches it.
-        { cleanup: false, detached: true }),
+  } as const
+  if (command.onAbort === 'kill') {
+    const limits = { timeout: command.timeoutMs, cancelSignal: op.signal, forceKillAfterDelay: KILL_AFTER_MS }
+    return await execa(command.file, args, { ...common, ...limits, encoding, maxBuffer: MAX_OUTPUT })
+  }
+  // A session of its own: neither Ctrl-C on our terminal nor our own end reaches it. Nor does its own talkativeness end
+  // it: execa kills a child whose output exceeds its buffer, so the end of the output is kept here.
+  const child = execa(command.file, args, { ...common, cleanup: false, detached: true, buffer: false })
+  const [stdout, stderr] = [keepEnd(child.stdout, encoding), keepEnd(child.stderr, encoding)]
+  const result = await child
+  return { ...result, stdout: stdout(), stderr: stderr() }
+}
+
+/** Answers how to get the last MAX_OUTPUT bytes that the stream has brought. */
+function keepEnd(stream: Readable, encoding: BufferEncoding): () => string {
+  let chunks: Buffer[] = []
+  let length = 0
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length <= 2 * MAX_OUTPUT) return
+    chunks = [Buffer.concat(chunks).subarray(-MAX_OUTPUT)]
+    length = MAX_OUTPUT
   })
-  return result
+  return () => Buffer.concat(chunks).subarray(-MAX_OUTPUT).toString(encoding)
 }
 
 /** A child in uninterruptible sleep cannot be killed: its caller gets an answer all the same, and it is counted. */

@@ -23,8 +23,11 @@ describe('e2fsck', () => {
 
   it('4 needs a person', async () => {
     await assert.rejects(
-      check(4, '/dev/loop7: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.\n'),
-      failure('failed-precondition', /RUN fsck MANUALLY/),
+      check(
+        4,
+        'Root inode is not a directory.\n\n\n/dev/loop7: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.\n\t(i.e., without -a or -p options)\n',
+      ),
+      failure('failed-precondition', /losing data: Root inode is not a directory\.; take a snapshot/),
     )
   })
 

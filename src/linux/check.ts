@@ -32,7 +32,7 @@ export async function checkFilesystem(host: Host, device: Device, fsType: FsType
     },
     op,
   )
-  const found = (stderr || stdout).trim().split('\n').at(-1) ?? ''
+  const found = wordsOf(stderr || stdout)
   if (code === UNCORRECTED) {
     throw new FilesystemUnfit({
       asked,
@@ -42,4 +42,13 @@ export async function checkFilesystem(host: Host, device: Device, fsType: FsType
   }
   if (code === OPERATIONAL) throw new Unavailable({ asked, found, next: 'check the device and call again' })
   if (code !== 0) op.log.info({ device: device.path, code, found }, 'filesystem repaired')
+}
+
+/** The last lines that say what was found; the advice at the end is about options of e2fsck that we do not use. */
+function wordsOf(output: string): string {
+  const lines = output.split('\n').map(line => line.trim())
+  return lines
+    .filter(line => line !== '' && !/UNEXPECTED INCONSISTENCY|without -a or -p/.test(line))
+    .slice(-3)
+    .join('; ')
 }

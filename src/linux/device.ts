@@ -25,9 +25,14 @@ export interface Device {
 const KNAME = /^(?:loop\d+|sd[a-z]+|dm-\d+)$/
 const DIRECT_READ_MS = 10_000
 
+/** Could the kernel have given this name to a disk that we serve? */
+export function isKernelName(name: string): boolean {
+  return KNAME.test(name)
+}
+
 /** undefined when the kernel has no such device. */
 export async function findDevice(host: Host, kname: string): Promise<Device | undefined> {
-  if (!KNAME.test(kname)) return undefined
+  if (!isKernelName(kname)) return undefined
   const at = `/sys/block/${kname}`
   const [number, sectors, readonly, sectorSize, sequence] = await Promise.all(
     ['dev', 'size', 'ro', 'queue/logical_block_size', 'diskseq'].map(name => host.files.read(`${at}/${name}`)),
@@ -138,10 +143,11 @@ export async function readPages(
       next: 'the device is there but does not answer; check what it is backed by',
     })
   }
-  // "00001000:  00 00 53 ef ...  ..S.": sixteen bytes a line
-  const lines = [...stdout.matchAll(/^([0-9a-f]+):((?: +[0-9a-f]{2}){16})/gm)]
-  const bytes = new Map(lines.map(([, offset = '0', hex = '']) => [BigInt(`0x${offset}`), parseHex(hex)]))
-  const pages = offsets.map(offset => pageAt(bytes, offset))
+  // The lines of each page stand before its "read ..." line.
+  const pages = stdout
+    .split(/^read .*$/m)
+    .slice(0, -1)
+    .map(parsePage)
   if (pages.every(page => page.length === Number(PAGE))) return pages
   throw new EffectMissing({
     asked: `read ${offsets.length} pages of ${path}`,
@@ -150,12 +156,10 @@ export async function readPages(
   })
 }
 
-function parseHex(hex: string): string {
-  return Buffer.from(hex.replaceAll(' ', ''), 'hex').toString('latin1')
-}
-
-function pageAt(lines: ReadonlyMap<Bytes, string>, offset: Bytes): string {
-  return Array.from({ length: Number(PAGE / 16n) }, (_, n) => lines.get(offset + BigInt(n) * 16n) ?? '').join('')
+/** "00001000:  00 00 53 ef ...  ..S.": an offset, sixteen bytes, and the same as text. */
+function parsePage(block: string): string {
+  const hex = [...block.matchAll(/^[0-9a-f]+:((?: +[0-9a-f]{2}){16})/gm)].map(([, bytes = '']) => bytes)
+  return Buffer.from(hex.join('').replaceAll(' ', ''), 'hex').toString('latin1')
 }
 
 /** The first of these pages that holds anything but zeros, past the page cache. Throws Unavailable when one cannot be read. */
@@ -185,4 +189,16 @@ export async function liveFilesystems(host: Host, device: Device): Promise<strin
 export async function flushBuffers(host: Host, device: Device, op: Op): Promise<void> {
   const flush: Command = { file: 'blockdev', args: ['--flushbufs', device.path], timeoutMs: 60_000, onAbort: 'finish' }
   await runLocked(host, device.path, flush, op)
+}
+
+/** Takes the read-only flag off a device that is not read-only by nature. Throws EffectMissing when it stays. */
+export async function makeWritable(host: Host, device: Device, op: Op): Promise<Device> {
+  await host.run({ file: 'blockdev', args: ['--setrw', device.path], timeoutMs: 10_000, onAbort: 'finish' }, op)
+  const now = await findDevice(host, device.kname)
+  if (now?.readonly === false) return now
+  throw new EffectMissing({
+    asked: `make ${device.path} writable`,
+    found: 'it is still read-only',
+    next: 'check whether the file below it, or the filesystem that holds that, is read-only',
+  })
 }

@@ -25,13 +25,7 @@ export async function growFilesystem(host: Host, target: Growable, op: Op): Prom
   const asked = `grow the ${fsType} filesystem on ${device.path} to ${device.size} bytes`
   const before = await sizeOf(host, target, op)
   // resize2fs without a size argument goes for the size of the device, also downwards.
-  if (before.bytes > device.size) {
-    throw new FilesystemUnfit({
-      asked,
-      found: `the filesystem has ${before.bytes} bytes, more than its device`,
-      next: 'stop writing to it; the device was truncated or is the wrong one',
-    })
-  }
+  if (before.bytes > device.size) throw tooLarge(asked, before.bytes)
   // Of a rest that ext4 may be able to use only resize2fs can tell, and asking it in vain does no harm.
   if (fsType === 'ext4' ? device.size - before.bytes < before.blockSize : fills(before, device)) return
   if (fsType === 'ext4') {
@@ -47,6 +41,24 @@ export async function growFilesystem(host: Host, target: Growable, op: Op): Prom
       found: `it still has ${after.bytes} bytes`,
       next: 'see the kernel log of the node',
     })
+}
+
+/**
+ * Before e2fsck, which would note an error in the superblock of an ext4 that is larger than its device. xfs needs no such
+ * look: the kernel refuses to mount it.
+ */
+export async function requireFits(host: Host, device: Device, fsType: string, op: Op): Promise<void> {
+  if (fsType !== 'ext4') return
+  const { bytes } = await ext4Size(host, device, op)
+  if (bytes > device.size) throw tooLarge(`mount the ext4 filesystem on ${device.path}`, bytes)
+}
+
+function tooLarge(asked: string, bytes: Bytes): FilesystemUnfit {
+  return new FilesystemUnfit({
+    asked,
+    found: `the filesystem has ${bytes} bytes, more than its device`,
+    next: 'stop writing to it; the device was truncated or is the wrong one',
+  })
 }
 
 interface FsSize {

@@ -30,7 +30,7 @@ describe('loop devices', () => {
       ...kernelOf(deviceOf(0n, { kname: 'loop0', number: '7:0' })),
       ...kernelOf(deviceOf(MIB, { kname: 'sda', number: '8:0' }), '/x'),
     })
-    assert.deepEqual(await listLoops(host), [{ kname: 'loop7', backingFile: `${PATH} (deleted)`, directIo: true }])
+    assert.deepEqual(await listLoops(host), [{ kname: 'loop7', backingFile: `${PATH} (deleted)`, isLeaving: false }])
     assert.equal(await findLoop(host, 'loop0'), undefined)
     assert.equal((await loopsBackedBy(host, PATH)).length, 1)
     assert.equal((await loopsBackedBy(host, '/pool/volumes/v/dat')).length, 0)
@@ -196,6 +196,12 @@ describe('detach', () => {
     }
     const all = fakeHost([], Object.assign({}, quiet, ...Object.values(users)))
     assert.equal((await usersOf(all, deviceOf(GIB))).length, 3)
+  })
+
+  it('is refused for the device of an unlinked file, which is the last way to the data', async () => {
+    const host = fakeHost([], { ...quiet, '/sys/block/loop7/loop/backing_file': '/pool/data (deleted)\n' })
+    await assert.rejects(detachLoop(host, device, op), failure('failed-precondition', /last way to the data/))
+    assert.deepEqual(host.said, [])
   })
 
   it('waits for a filesystem to die, and leaves the device alone while one lives in another namespace', async () => {

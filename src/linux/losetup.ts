@@ -2,7 +2,7 @@
 import type { Command, Host } from '../host/host.ts'
 import { CommandFailed, EffectMissing, Unavailable, VolumeInUse, WrongDevice } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
-import { type Device, findDevice, holdersOf, liveFilesystems } from './device.ts'
+import { type Device, findDevice, holdersOf, liveFilesystems, makeWritable } from './device.ts'
 import { runLocked } from './flock.ts'
 import { isMountOf, listMounts } from './mount.ts'
 import { NotYet, waitFor } from './wait.ts'
@@ -11,7 +11,8 @@ export interface Loop {
   readonly kname: string
   /** As the kernel prints it: the present path of the file, with ` (deleted)` behind it once unlinked. */
   readonly backingFile: string
-  readonly directIo: boolean
+  /** It was detached while something had it open, and goes as soon as that closes it. */
+  readonly isLeaving: boolean
 }
 
 export interface AttachRequest {
@@ -47,9 +48,12 @@ export async function listLoops(host: Host): Promise<Loop[]> {
 /** undefined when the device is not bound. */
 export async function findLoop(host: Host, kname: string): Promise<Loop | undefined> {
   const at = `/sys/block/${kname}/loop`
-  const [backingFile, dio] = await Promise.all([`${at}/backing_file`, `${at}/dio`].map(path => host.files.read(path)))
-  const path = backingFile?.replace(/\n$/, '')
-  return path === undefined || path === '' ? undefined : { kname, backingFile: path, directIo: dio?.trim() === '1' }
+  const [file, autoclear] = await Promise.all(
+    ['backing_file', 'autoclear'].map(name => host.files.read(`${at}/${name}`)),
+  )
+  const backingFile = file?.replace(/\n$/, '') ?? ''
+  if (backingFile === '') return undefined
+  return { kname, backingFile, isLeaving: autoclear?.trim() === '1' }
 }
 
 /** Loop devices that show this path as their backing file, linked or not. */
@@ -92,7 +96,8 @@ export async function attachLoop(
   const kname = /^\/dev\/(loop\d+)\s*$/.exec(stdout)?.[1]
   const device = kname === undefined ? undefined : await findDevice(host, kname)
   if (!device) throw new EffectMissing({ asked, found: `losetup printed "${stdout.trim()}"`, next: 'see the log' })
-  return device
+  // The read-only flag that `blockdev --setro` sets belongs to the number, and outlives the detach of what had it before.
+  return device.readonly && !readonly ? await makeWritable(host, device, op) : device
 }
 
 /** Direct I/O keeps a volume's data out of the page cache of the pool's filesystem; some filesystems cannot do it. */

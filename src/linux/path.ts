@@ -1,4 +1,5 @@
 // Staging and target paths, touched by short-lived children only: a path below a dead mount hangs whoever looks at it.
+import { randomUUID } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import type { Host } from '../host/host.ts'
 import { CommandFailed, EffectMissing, InvalidRequest, Unavailable, VolumeInUse } from '../volume/errors.ts'
@@ -180,4 +181,15 @@ export async function probeWrites(host: Host, path: string, op: Op): Promise<Wri
       { cause: error },
     )
   }
+}
+
+/** Does the filesystem still look names up? One that xfs shut down after an error does not, and shows it nowhere else. */
+export async function answersLookups(host: Host, path: string, op: Op): Promise<boolean> {
+  // A new name each time: the kernel remembers those that it did not find.
+  const args = ['--format', '%F', '--', `${path}/${randomUUID()}`]
+  const { stderr } = await host.run(
+    { file: 'stat', args, okCodes: [1], timeoutMs: WRITE_PROBE_MS, onAbort: 'kill' },
+    op,
+  )
+  return !stderr.includes('Input/output error')
 }

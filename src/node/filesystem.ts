@@ -4,7 +4,7 @@ import type { Device } from '../linux/device.ts'
 import { giveUuid } from '../linux/filesystem-uuid.ts'
 import { type Content, clearUnfinishedXfs, format, probe } from '../linux/format.ts'
 import { clearMarkers, findMarkers, writeMarkers } from '../linux/format-marker.ts'
-import { growFilesystem } from '../linux/grow.ts'
+import { growFilesystem, requireFits } from '../linux/grow.ts'
 import { mountFilesystem } from '../linux/mount.ts'
 import { type Ownership, ownershipOfEmptyRoot, setOwnership } from '../linux/path.ts'
 import type { StorageParameters } from '../schema/parameters.ts'
@@ -48,6 +48,7 @@ export async function stageFilesystem(site: NodeSite, plan: Plan, device: Device
   }
   const found = await ensureFilesystem(site, plan, device, op)
   if (!readonly) {
+    await requireFits(site.host, device, fsType, op)
     await connector.verify(id, device, op)
     await checkFilesystem(site.host, device, fsType, op)
   }

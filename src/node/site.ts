@@ -1,6 +1,6 @@
 // Where node flows work: this host, its connectors, and which device belongs to which volume.
 import type { Host } from '../host/host.ts'
-import { type Device, findDevice, findDeviceByNumber } from '../linux/device.ts'
+import { type Device, findDevice, findDeviceByNumber, isKernelName } from '../linux/device.ts'
 import { isMountOf, listMounts, type Mount } from '../linux/mount.ts'
 import { resolveParents } from '../linux/path.ts'
 import type { Connector } from '../transports/transport.ts'
@@ -67,7 +67,9 @@ async function ownerOf(site: NodeSite, mount: Mount): Promise<VolumeId | undefin
 
 /** Of a mount whose device has gone the kernel cannot tell any more; the journal knows what it mounted where. */
 async function ownerByJournal({ host, journal }: NodeSite, id: VolumeId, mount: Mount): Promise<VolumeId | undefined> {
-  const isGone = mount.fsType === 'devtmpfs' || !(await findDeviceByNumber(host, mount.number))
+  // Major number 0: a filesystem without a device, so none of ours.
+  const isNode = mount.fsType === 'devtmpfs' && isKernelName(mount.root.slice(1))
+  const isGone = isNode || (!mount.number.startsWith('0:') && !(await findDeviceByNumber(host, mount.number)))
   const entry = isGone ? await journal.find(id) : undefined
   const paths = entry ? [entry.stagingPath, ...entry.targets.map(target => target.path)] : []
   return paths.includes(mount.path) ? id : undefined

@@ -9,7 +9,7 @@ import { type Op, steady } from '../volume/op.ts'
 import type { Parameters, Route, VolumeId } from '../volume/types.ts'
 import { giveOwner, growIfSmaller, type Plan, stageFilesystem } from './filesystem.ts'
 import type { Entry } from './journal.ts'
-import { findConnected, type NodeSite, requireOwnMounts, requireUnpublished, resolvePaths } from './site.ts'
+import { findConnected, mountsOf, type NodeSite, requireOwnMounts, requireUnpublished, resolvePaths } from './site.ts'
 
 export interface StageRequest {
   readonly id: VolumeId
@@ -38,9 +38,13 @@ async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
       next: 'the orchestrator must create the staging path',
     })
   }
-  if (entry?.doing) await clearInterrupted(site, plan, entry, op)
+  if (entry?.doing) await clearInterrupted(site, plan, op)
   const mounted = await findMount(site.host, plan.stagingPath)
-  if (mounted) return await confirmStaged(site, plan, mounted, op)
+  if (mounted) {
+    // Without an entry nobody knows whether it came to its end: whoever uses it keeps it, otherwise it is made anew.
+    if (entry || (await isPublished(site, plan, op))) return await confirmStaged(site, plan, mounted, op)
+    await clearInterrupted(site, plan, op)
+  }
 
   if (plan.capability.access === 'mount') await requireEmpty(site.host, plan.stagingPath, op)
   // A device that was there before this call is not this call's to take away.
@@ -56,9 +60,15 @@ async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
   }
 }
 
+async function isPublished(site: NodeSite, { id, stagingPath }: Plan, op: Op): Promise<boolean> {
+  const connected = await findConnected(site, id, op)
+  const mounts = connected ? await mountsOf(site.host, connected.device) : []
+  return mounts.some(mount => mount.path !== stagingPath)
+}
+
 /** A call that never came to its end was never answered: nothing can be published, and what it mounted may be half-made. */
-async function clearInterrupted(site: NodeSite, { asked, id, stagingPath }: Plan, entry: Entry, op: Op): Promise<void> {
-  op.log.warn({ doing: entry.doing, stagingPath }, 'an earlier call did not come to its end, starting over')
+async function clearInterrupted(site: NodeSite, { asked, id, stagingPath }: Plan, op: Op): Promise<void> {
+  op.log.warn({ stagingPath }, 'an earlier call did not come to its end, starting over')
   await requireOwnMounts(site, asked, id, await mountsAt(site.host, stagingPath))
   await requireUnpublished(site, asked, id, stagingPath, op)
   await unmountAll(site.host, stagingPath, op)

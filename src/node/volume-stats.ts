@@ -1,7 +1,7 @@
 // NodeGetVolumeStats: usage and condition of a volume; a dead or frozen one is an error within seconds.
 import { readDirect } from '../linux/device.ts'
 import { filesystemTroubles, isReadOnly, type Mount, mountsAt } from '../linux/mount.ts'
-import { probeWrites, resolveParents } from '../linux/path.ts'
+import { answersLookups, probeWrites, resolveParents } from '../linux/path.ts'
 import { type FilesystemUsage, readUsage } from '../linux/stats.ts'
 import { type Condition, conditionOf } from '../volume/condition.ts'
 import { VolumeNotFound } from '../volume/errors.ts'
@@ -53,9 +53,11 @@ async function troublesOf(
   const inside = await filesystemTroubles(host, filesystem, device)
   const wasWritable = entry ? !entry.readonly : !isReadOnly(filesystem)
   const refusesWrites = wasWritable && (await probeWrites(host, filesystem.path, op)) === 'read-only'
+  const isShut = filesystem.fsType === 'xfs' && !(await answersLookups(host, filesystem.path, op))
   return [
     ...below,
     ...inside,
+    ...(isShut ? ['its filesystem was shut down after an error; unmount it, and see the kernel log of the node'] : []),
     ...(refusesWrites ? ['its filesystem was made read-only after an error; see the kernel log of the node'] : []),
     ...(entry?.growthFailure === undefined
       ? []

@@ -48,6 +48,12 @@ export async function discardStale(files: HostFiles, root: string, path: string)
 
 export async function sweep(files: HostFiles, root: string): Promise<void> {
   for (const { path, stale } of await listRemains(files, root)) if (stale) await discard(files, path)
+  // Drafts of pool.json: of a process that was killed when it opened the new pool.
+  for (const name of (await files.list(root)) ?? []) {
+    const path = join(root, name)
+    const changed = /^pool\.json\.[0-9a-f]+\.tmp$/.test(name) ? (await files.facts(path))?.modified : undefined
+    if (changed && Date.now() - changed.getTime() > STALE_MS) await files.removeFile(path)
+  }
 }
 
 /** Removes the files that this pool makes, and nothing else; never a folder with other content. */

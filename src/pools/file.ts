@@ -288,6 +288,8 @@ class FilePool implements Pool {
   /** Of two processes that open a new pool at once, one gives it its UUID, and both read that. */
   async #ownUuid(): Promise<string> {
     const path = join(this.#root, 'pool.json')
+    const present = await this.#files.read(path)
+    if (present !== undefined) return parsePool(present, path).uuid
     await this.#files.createExclusive(path, encodePool({ uuid: randomUUID() }))
     return parsePool((await this.#files.read(path)) ?? '', path).uuid
   }

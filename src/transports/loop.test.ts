@@ -1,10 +1,13 @@
-// Tests of the loop route: what is sent arrives, what is tampered with is refused.
+// Tests of the loop transport: routes arrive as sent or are refused, and a device is the volume only while all shows it.
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { mkdir, truncate, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
 import fc from 'fast-check'
-import { failure } from '../../test/fixtures.ts'
+import { deviceOf, failure, kernelOf, MIB, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { fakeHost } from '../host/fake.ts'
 import { encodeVolumeId } from '../volume/ids.ts'
-import { encodeLoopRoute, parseLoopRoute } from './loop.ts'
+import { encodeLoopRoute, loop, parseLoopRoute } from './loop.ts'
 
 const id = encodeVolumeId('p', 'name')
 const route = encodeLoopRoute({
@@ -72,5 +75,89 @@ describe('a loop route', () => {
       for (const value of values)
         assert.throws(() => parseLoopRoute(id, { ...route, [key]: value }), refused, `${key}=${JSON.stringify(value)}`)
     }
+  })
+})
+
+const op = testOp()
+const device = deviceOf(4n * MIB)
+const BACKING = '/sys/block/loop7/loop/backing_file'
+
+describe('the proof that a device still is the volume', () => {
+  const own = `/pool/volumes/${id}/data`
+  const prove = (kernel: Record<string, string>) => loop.connector(fakeHost([], kernel)).verify(id, device, op)
+
+  it('holds while it is the same disk on the same file', async () => {
+    await prove(kernelOf(device, own))
+    const noSequence = { ...device, sequence: '' }
+    const old = kernelOf(device, own)
+    delete old['/sys/block/loop7/diskseq'] // before Linux 5.15
+    await loop.connector(fakeHost([], old)).verify(id, noSequence, op)
+  })
+
+  it('fails, naming what is there, for another disk, another volume, an unlinked file and nothing', async () => {
+    const other = `/pool/volumes/${encodeVolumeId('p', 'other')}/data`
+    const wrong: Record<string, [Record<string, string>, RegExp]> = {
+      'a later disk': [kernelOf({ ...device, sequence: '8' }, own), /attached as disk 8, not 7/],
+      'another volume': [kernelOf(device, other), new RegExp(other)],
+      'another file': [kernelOf(device, '/tmp/data'), /backed by \/tmp\/data/],
+      'a file that was unlinked': [kernelOf(device, `${own} (deleted)`), /\(deleted\)/],
+      'a device that was detached': [kernelOf(device), /nothing any more/],
+      'no device': [{}, /nothing any more/],
+    }
+    for (const [what, [kernel, words]] of Object.entries(wrong)) {
+      await assert.rejects(prove(kernel), failure('failed-precondition', words), what)
+      await assert.rejects(prove(kernel), failure('failed-precondition', new RegExp(id)), what)
+    }
+  })
+})
+
+/** A device on a real file of 4 MiB. */
+async function onFile(t: TestContext, script: Parameters<typeof fakeHost>[0] = []) {
+  const folder = join(await temporaryFolder(t), id)
+  await mkdir(folder)
+  const path = join(folder, 'data')
+  await writeFile(path, '')
+  await truncate(path, Number(device.size))
+  const host = fakeHost(script, kernelOf(device, path))
+  return { path, host, connector: loop.connector(host), exporter: loop.exporter(host, { nodeId: 'n' }) }
+}
+
+describe('what lies below a device', () => {
+  it('has no troubles while all is well, and tells each when not: to the node and to the controller', async t => {
+    const { path, host, connector, exporter } = await onFile(t)
+    const both = async () => [(await connector.troublesOf(device)).join(), (await exporter.troublesOf(id)).join()]
+    assert.deepEqual(await both(), ['', ''])
+    await truncate(path, 512)
+    for (const words of await both()) assert.match(words, /truncated to 512 bytes/)
+    await unlink(path)
+    host.kernel.set(BACKING, `${path} (deleted)\n`)
+    assert.match((await connector.troublesOf(device)).join(), /deleted.*lost when it is detached/)
+    host.kernel.delete(BACKING)
+    assert.match((await connector.troublesOf(device)).join(), /backed by nothing/)
+    assert.deepEqual(await exporter.troublesOf(id), [])
+  })
+
+  it('is two devices on one file for the controller', async t => {
+    const { path, host, exporter } = await onFile(t)
+    const twin = deviceOf(device.size, { path: '/dev/loop8', kname: 'loop8', number: '7:8' })
+    for (const [file, text] of Object.entries(kernelOf(twin, path))) host.kernel.set(file, text)
+    assert.match((await exporter.troublesOf(id)).join(), /several devices show it: \/dev\/loop7, \/dev\/loop8/)
+  })
+
+  it('holds data as its file does, and cannot be told for one that is unlinked or not there', async t => {
+    const ask = { run: /^xfs_io -r -c seek -d 0 / }
+    for (const [answer, expected] of [
+      ['DATA\t4096\n', true],
+      ['DATA\tEOF\n', false],
+    ] as const) {
+      const { connector, host, path } = await onFile(t, [{ ...ask, stdout: `Whence\tResult\n${answer}` }])
+      assert.equal(await connector.holdsData(device, op), expected)
+      assert.ok(host.said[0]?.endsWith(` ${path}`))
+    }
+    const { connector, host, path } = await onFile(t)
+    host.kernel.set(BACKING, `${path} (deleted)\n`)
+    assert.equal(await connector.holdsData(device, op), undefined)
+    host.kernel.delete(BACKING)
+    assert.equal(await connector.holdsData(device, op), undefined)
   })
 })

@@ -219,6 +219,13 @@ async function reuseOrAttach(
   op: Op,
 ): Promise<Device> {
   const present = await onlyDeviceOf(host, id)
+  if (present && (await findLoop(host, present.kname))?.isLeaving === true) {
+    throw new Unavailable({
+      asked: `attach ${id}`,
+      found: `${present.path} was detached, and goes as soon as the process that has it open closes it`,
+      next: 'end that process (fuser, lsof), and call again',
+    })
+  }
   if (present?.readonly === readonly && present.sectorSize === sectorSize) return present
   if (present) await detachLoop(host, present, op)
   return await attachLoop(host, { path: backingFile, readonly, sectorSize }, op)

@@ -17,6 +17,8 @@ export interface NodeTestLayer {
   /** Milliseconds after which the layer is ended and counted as failed. */
   timeoutMs: number
   only?: string
+  /** Regular expression: of the files that the patterns find, those whose path it matches. */
+  files?: string
   /** Drops what the tests print. */
   quiet?: boolean
   env?: Record<string, string>
@@ -26,6 +28,7 @@ const CHILD = join(import.meta.dirname, 'node-test-child.ts')
 
 const findFiles = (layer: NodeTestLayer): string[] =>
   globSync([...layer.patterns], { cwd: layer.root })
+    .filter(file => new RegExp(layer.files ?? '').test(file))
     .sort()
     .map(file => join(layer.root, file))
 

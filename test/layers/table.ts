@@ -10,6 +10,8 @@ export interface LayerContext {
   root: string
   /** Regular expression on test names. */
   only?: string
+  /** Regular expression on the paths of test files. */
+  files?: string
   /** An empty directory; reports left here by other runs (a VM guest) are added to the layer's results. */
   reportDirectory: string
 }
@@ -29,11 +31,12 @@ const MINUTE = 60_000
 
 const nodeTests =
   (settings: Pick<NodeTestLayer, 'patterns' | 'isolation' | 'concurrency' | 'timeoutMs'>): Layer['run'] =>
-  ({ root, only, reportDirectory }) =>
+  ({ root, only, files, reportDirectory }) =>
     runNodeTests({
       root,
       ...settings,
       ...(only === undefined ? {} : { only }),
+      ...(files === undefined ? {} : { files }),
       env: { [REPORT_DIRECTORY_ENV]: reportDirectory },
     })
 
@@ -57,6 +60,11 @@ export const LAYERS: readonly Layer[] = [
     name: 'loop',
     needs: ['root', 'tools', 'loop'],
     run: perProcess('test/loop/**/*.test.ts', 45 * MINUTE, availableParallelism()),
+  },
+  {
+    name: 'chaos',
+    needs: ['root', 'tools', 'loop'],
+    run: perProcess('test/chaos/**/*.test.ts', 45 * MINUTE),
   },
   {
     name: 'sanity',

@@ -80,6 +80,10 @@ export class Driver {
       .join('')
   }
 
+  configFile(role: Role): string {
+    return this.#file(role, 'json')
+  }
+
   socket(role: Role): string {
     return this.#file(role, 'sock')
   }
@@ -178,7 +182,7 @@ export class Driver {
 
   #spawn(role: Role): Process {
     mkdirSync(this.state, { recursive: true })
-    const config = this.#file(role, 'json')
+    const config = this.configFile(role)
     writeFileSync(config, JSON.stringify(this.#configOf(role)))
     const log = openSync(this.#file(role, 'log'), 'a')
     const preload = this.#keepsSpares ? ['--import', join(import.meta.dirname, 'spare.ts')] : []

@@ -4,6 +4,12 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { after, afterEach, beforeEach } from 'node:test'
 import { status } from '@grpc/grpc-js'
+import { readConfig } from '../../src/app/config.ts'
+import { controllerSite, hostOf, nodeSite } from '../../src/app/wire.ts'
+import type { ControllerSite } from '../../src/controller/site.ts'
+import type { Command, Host, Output } from '../../src/host/host.ts'
+import type { NodeSite } from '../../src/node/site.ts'
+import { CommandFailed } from '../../src/volume/errors.ts'
 import { Driver, type DriverOptions } from './driver.ts'
 import { clear, loopsBelow, mountsBelow } from './machine.ts'
 import { TestVolume, type VolumeOptions } from './volume.ts'
@@ -89,6 +95,7 @@ export const useDriver = (options: DriverOptions = {}): Bench => {
   after(async () => {
     if (!driver.wasUsed) return
     const ends = await driver.end('SIGTERM')
+    await driver.dismissSpares()
     const found = clear(driver.folder)
     rmSync(driver.folder, { recursive: true })
     assert.deepEqual({ ends, found }, { ends: driver.roles.map(() => 'exit 0'), found: [] })
@@ -143,4 +150,37 @@ const takeDown = async (
   for (const folder of [driver.pool, driver.state]) rmSync(folder, { recursive: true, force: true })
   await driver.start()
   if (context.passed) assert.deepEqual(found, [], 'the driver left something behind')
+}
+
+export interface Sites {
+  readonly node: NodeSite
+  readonly controller: ControllerSite
+  /** Every command that was asked for, also those that were not run. */
+  readonly said: string[]
+}
+
+/** Answers a command in place of the machine, or undefined: then it runs. May do something first. */
+export type Meddler = (text: string, command: Command) => Partial<Output> | undefined
+
+/**
+ * The flows of the driver in this process, on its pool and its journal, with somebody between them and the programs of
+ * the machine: the driver itself runs programs from the system's own folders only.
+ */
+export const sitesOf = async ({ folder }: Driver, meddle: Meddler = () => undefined): Promise<Sites> => {
+  const settings = readConfig(['--config', join(folder, 'all-in-one.json')], {})
+  const real = hostOf(settings)
+  const said: string[] = []
+  const host: Host = {
+    ...real,
+    async run(command, op) {
+      const text = [command.file, ...command.args.map(String)].join(' ')
+      said.push(text)
+      const answer = meddle(text, command)
+      if (!answer) return await real.run(command, op)
+      const { code = 0, stdout = '', stderr = '' } = answer
+      if ((command.okCodes ?? [0]).includes(code)) return { code, stdout, stderr }
+      throw new CommandFailed({ asked: text, found: `exit code ${code}: ${stderr}`, next: 'see the test', code })
+    },
+  }
+  return { node: nodeSite(host, settings), controller: await controllerSite(host, settings), said }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { refused, useDriver } from './harness.ts'
 import { backingOf, mountsAt, peek, poke, run } from './machine.ts'
@@ -69,7 +69,18 @@ test('check 17: files below the target are never removed', async () => {
   const target = bench.path('t')
   mkdirSync(target)
   writeFileSync(join(target, 'below'), 'data')
+  await refused(volume.publishAt(target), 'FAILED_PRECONDITION', /not empty: there is .*below/)
+  unlinkSync(join(target, 'below'))
   await volume.publishAt(target)
+  // A bind of the folder above shows what the mount hides.
+  const above = bench.path('above')
+  mkdirSync(above)
+  run('mount', '--bind', dirname(target), above)
+  bench.defer(() => {
+    run('umount', above)
+    rmdirSync(above)
+  })
+  writeFileSync(join(above, basename(target), 'below'), 'data')
   await refused(volume.unpublishAt(target), 'FAILED_PRECONDITION', /not empty/i)
   assert.deepEqual(mountsAt(target), [])
   assert.equal(readFileSync(join(target, 'below'), 'utf8'), 'data')

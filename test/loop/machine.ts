@@ -60,6 +60,19 @@ export const backingOf = (device: string): string | undefined => {
   }
 }
 
+/**
+ * Attaches a file to the highest number that is free. Whoever asks for any device gets the lowest: between a detach and
+ * an attach by this number nobody else takes it.
+ */
+export const attachHigh = (file: string): string => {
+  const numbers = readdirSync('/sys/block').flatMap(name => /^loop(\d+)$/.exec(name)?.[1] ?? [])
+  for (const number of numbers.map(Number).sort((a, b) => b - a)) {
+    const device = `/dev/loop${number}`
+    if (spawnSync('losetup', ['--direct-io=on', device, file]).status === 0) return device
+  }
+  throw new Error('no loop device is free')
+}
+
 /** Loop devices backed by a file below the directory, and before them the views that are backed by such a device. */
 export const loopsBelow = (directory: string): LoopDevice[] => {
   const all = allLoops()
@@ -98,6 +111,13 @@ export const sha256 = (path: string): string => {
   }
   return hash.digest('hex')
 }
+
+/** Offsets at which two files of one length differ. */
+export const differences = (a: string, b: string): number[] =>
+  spawnSync('cmp', ['--verbose', a, b], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter(line => line !== '')
+    .map(line => Number(line.trim().split(' ')[0]) - 1)
 
 /** Writes bytes at offsets into an existing file or device, durably, and never lengthens it by truncation. */
 export const poke = (path: string, ...pieces: [offset: number, bytes: Buffer | string][]): void => {

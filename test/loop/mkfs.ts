@@ -57,8 +57,9 @@ export const stopMkfs = async (
   bench: Bench,
   as: 'ext4' | 'xfs',
   wanted: (pid: number, volume: TestVolume) => boolean = holdsDevice,
+  attempts = 50,
 ): Promise<StoppedStage> => {
-  for (let tries = 0; tries < 50; tries += 1) {
+  for (let tries = 0; tries < attempts; tries += 1) {
     const volume = bench.volume({ as, size: 8 * GIB }) // large: its mkfs takes longer
     await volume.create()
     await volume.publish()
@@ -78,7 +79,7 @@ export const stopMkfs = async (
     }
     await staging
   }
-  throw new Error('no mkfs could be stopped in 50 attempts')
+  throw new Error(`no mkfs could be stopped in ${attempts} attempts`)
 }
 
 /** Lets the process go on in the smallest steps there are. */

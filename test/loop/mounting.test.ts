@@ -229,13 +229,17 @@ test('check 38: NodeGetVolumeStats of filesystems and block volumes, by every pa
   await refused(stats(volume, join(folder, 'dev')), 'NOT_FOUND')
 })
 
-test('check 38: NodeGetVolumeStats of a dead device is an error', async () => {
+test('check 38: NodeGetVolumeStats of a truncated volume tells its condition', async () => {
   for (const as of ['block', 'ext4'] as const) {
     const volume = await bench.volume({ as }).up()
     const target = await volume.publishAt(bench.path('t'))
     await stats(volume, target)
     truncateSync(volume.data, 0)
-    await refused(stats(volume, target), 'UNAVAILABLE')
+    const { volume_condition: condition } = await driver.call<{
+      volume_condition: { abnormal: boolean; message: string }
+    }>('Node', 'NodeGetVolumeStats', { volume_id: volume.id, volume_path: target })
+    assert.equal(condition.abnormal, true)
+    assert.match(condition.message, /truncated to 0 bytes, it should have/)
     truncateSync(volume.data, volume.size)
   }
 })

@@ -1,0 +1,123 @@
+// The safety checks that hack/mutants/run.ts takes out, one at a time, and the tests that must notice.
+
+export interface Mutant {
+  /** What is taken out, for people. */
+  readonly without: string
+  readonly file: string
+  /** What stands there once, and what takes its place. */
+  readonly replace: readonly [before: string, after: string]
+  readonly layer: string
+  /** Regular expression on the paths of the tests that are run. */
+  readonly files: string
+  /** Regular expression on their names. */
+  readonly only?: string
+}
+
+/** Checks whose loss a unit test beside the file, or one with this name, must notice. */
+const unit = (file: string, without: string, before: string, after: string, test = file.replace(/\.ts$/, '.test.ts')) =>
+  ({ without, file, replace: [before, after], layer: 'unit', files: `${test}$` }) as const
+
+const PERMIT = 'src/node/format-permit.ts'
+const FORMAT = 'src/linux/format.ts'
+const MARKER = 'src/linux/format-marker.ts'
+const DEVICE = 'src/linux/device.ts'
+const LOSETUP = 'src/linux/losetup.ts'
+const MOUNT = 'src/linux/mount.ts'
+
+export const MUTANTS: readonly Mutant[] = [
+  // Whether mkfs may run
+  unit(PERMIT, 'the attestation of the controller', 'if (!attested) return', 'if (false) return'),
+  unit(
+    PERMIT,
+    'the demand for nothing at all or the mark',
+    "if (content.kind !== 'blank') return",
+    'if (false) return',
+  ),
+  unit(PERMIT, 'the refusal of foreign content', "if (content.kind === 'foreign') return", 'if (false) return'),
+  unit(PERMIT, 'the look at the storage below', 'if (dataBelow === true) return', 'if (false) return'),
+  unit(PERMIT, 'the refusal to format what is asked for read-only', 'if (readonly) return', 'if (false) return'),
+  unit(PERMIT, 'the comparison of the filesystem UUID', 'if (uuid === wanted.uuid) return', 'if (true) return'),
+  unit(PERMIT, 'the comparison of the filesystem type', 'if (type !== wanted.fsType) return', 'if (false) return'),
+  unit(FORMAT, 'the second opinion of wipefs', "if (stdout.trim() !== '')", 'if (false)'),
+  unit(FORMAT, 'the disbelief in a blkid that complains', "if (code === 2 && stderr.trim() !== '')", 'if (false)'),
+  unit(FORMAT, 'the reads of the places where superblocks live', 'return written === undefined', 'return true'),
+  unit(FORMAT, 'the look at sb_inprogress', 'head.charCodeAt(XFS_INPROGRESS) === 1', 'false'),
+  unit(
+    FORMAT,
+    'the proof that mkfs had an effect',
+    "if (found.kind !== 'filesystem' ||",
+    "if (found.kind === 'blank' &&",
+  ),
+  unit(
+    DEVICE,
+    'the count of the bytes that a direct read brought',
+    'if (stdout.length !== length) throw',
+    'if (false) throw',
+  ),
+  unit(
+    MARKER,
+    'the proof that the marks are there',
+    'if (!spots.every(spot => found.includes(spot))) throw',
+    'if (false) throw',
+  ),
+  unit(MARKER, 'the proof that the marks are gone', 'if (left.length > 0) throw', 'if (false) throw'),
+  unit(MARKER, 'the comparison of the whole mark', 'pages[n] === markerPage(id)', "pages[n]?.startsWith('ashlar')"),
+  // Which device
+  unit(LOSETUP, 'the comparison of inodes', 'if (inode !== file.inode ||', 'if ('),
+  unit(LOSETUP, 'the look at offset and limit', 'if (offset !== 0n || sizeLimit !== 0n) throw', 'if (false) throw'),
+  unit('src/transports/loop.ts', 'the comparison of disk sequence numbers', 'now?.sequence === device.sequence &&', ''),
+  // Detach, mount, unmount
+  unit(
+    LOSETUP,
+    'the wait for the death of the filesystem',
+    'if ((await liveFilesystems(host, device)).length > 0)',
+    'if (false)',
+  ),
+  unit(LOSETUP, 'the refusal to detach the last way to the data', 'if (isUnlinked(before)) {', 'if (false) {'),
+  unit(LOSETUP, 'the look for users before a detach', 'if (users.length > 0)', 'if (false)'),
+  unit(MOUNT, 'the refusal of a silent read-only mount', "readonly ? '-r' : '-w'", "readonly ? '-r' : '-v'"),
+  unit(MOUNT, 'the look at what mount did', 'if (!mount || mount.number !== device.number', 'if (!mount'),
+  unit(MOUNT, 'the look at what umount did', 'if (now >= left) {', 'if (false) {'),
+  unit('src/linux/check.ts', 'the refusal to mount an uncorrected ext4', 'if (code === UNCORRECTED) {', 'if (false) {'),
+  unit('src/linux/grow.ts', 'the refusal to shrink', 'if (before.bytes > device.size) {', 'if (false) {'),
+  // Crashes, hangs, other processes
+  unit(
+    'src/node/journal.ts',
+    'the refusal of unknown versions',
+    'if (document?.version === VERSION && document.entry)',
+    'if (document?.entry)',
+  ),
+  unit(
+    'src/node/journal.ts',
+    'the lock between processes',
+    'const release = await holdLock(host, join(locks, digest(id)), op)',
+    'const release = async () => undefined',
+  ),
+  unit(
+    'src/host/local.ts',
+    'the protection of commands that must finish',
+    "if (command.onAbort === 'kill') {",
+    'if (true) {',
+  ),
+  unit(
+    'src/host/isolated-files.ts',
+    'the limit of threads for one place',
+    'if (running >= MOST_AT_ONCE)',
+    'if (false)',
+  ),
+  // Two writers
+  {
+    without: 'the exclusion of a second node',
+    file: 'src/pools/file.ts',
+    replace: ['requireSharable(id, claim, all)', ''],
+    layer: 'contract',
+    files: 'pool.contract',
+  },
+  {
+    without: 'the refusal to delete what is published',
+    file: 'src/pools/file-claims.ts',
+    replace: ['if (!claim) return', 'return'],
+    layer: 'contract',
+    files: 'pool.contract',
+  },
+]
