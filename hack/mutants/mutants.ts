@@ -79,7 +79,7 @@ export const MUTANTS: readonly Mutant[] = [
   unit(MOUNT, 'the look at what mount did', 'if (!mount || mount.number !== device.number', 'if (!mount'),
   unit(MOUNT, 'the look at what umount did', 'if (now >= left) {', 'if (false) {'),
   unit('src/linux/check.ts', 'the refusal to mount an uncorrected ext4', 'if (code === UNCORRECTED) {', 'if (false) {'),
-  unit('src/linux/grow.ts', 'the refusal to shrink', 'if (before.bytes > device.size) {', 'if (false) {'),
+  unit('src/linux/grow.ts', 'the refusal to shrink', 'if (before.bytes > device.size) throw', 'if (false) throw'),
   // Crashes, hangs, other processes
   unit(
     'src/node/journal.ts',

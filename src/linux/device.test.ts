@@ -3,7 +3,15 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { deviceOf, failure, GIB, kernelOf, testOp } from '../../test/fixtures.ts'
 import { fakeHost } from '../host/fake.ts'
-import { findDevice, findDeviceByNumber, holdersOf, liveFilesystems, readDirect, waitForDevice } from './device.ts'
+import {
+  findDevice,
+  findDeviceByNumber,
+  holdersOf,
+  liveFilesystems,
+  makeWritable,
+  readDirect,
+  waitForDevice,
+} from './device.ts'
 
 const op = testOp()
 const device = deviceOf(3n * 2n ** 53n, { sectorSize: 4096, readonly: true })
@@ -64,4 +72,12 @@ describe('waiting for a device', () => {
     gone.abort()
     await assert.rejects(waiting, failure('cancelled'))
   })
+})
+
+it('a device is made writable only if the kernel shows it afterwards', async () => {
+  const run = 'blockdev --setrw /dev/loop7'
+  const open = fakeHost([{ run, effect: () => open.kernel.set('/sys/block/loop7/ro', '0\n') }], kernelOf(device))
+  assert.deepEqual(await makeWritable(open, device, op), { ...device, readonly: false })
+  await assert.rejects(makeWritable(fakeHost([{ run }], kernelOf(device)), device, op), failure('internal'))
+  await assert.rejects(makeWritable(fakeHost([{ run }]), device, op), failure('internal'))
 })

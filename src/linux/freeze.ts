@@ -4,7 +4,7 @@ import type { Op } from '../volume/op.ts'
 
 const TOOL_MS = 30_000
 
-/** True if it was frozen. An unmounted frozen filesystem would live on, keep its device, and could not be thawed. */
+/** True if it was frozen. An unmounted frozen filesystem lives on and keeps its device. */
 export async function thaw(host: Host, path: string, op: Op): Promise<boolean> {
   const args = ['--unfreeze', path]
   const { code } = await host.run(

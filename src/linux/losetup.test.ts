@@ -58,6 +58,17 @@ describe('attach', () => {
     assert.deepEqual(await attachLoop(fakeHost(script, quiet), { ...request, readonly: true }, op), device)
   })
 
+  it('takes a leftover read-only flag off a number, unless read-only is what was asked for', async () => {
+    const ATTACH = { run: /losetup --find/, stdout: '/dev/loop7\n' }
+    const left = kernelOf(deviceOf(GIB, { readonly: true }))
+    const request = { path: '/pool/data', readonly: false, sectorSize: 512 }
+    const unset = { run: 'blockdev --setrw /dev/loop7', effect: () => host.kernel.set('/sys/block/loop7/ro', '0\n') }
+    const host = fakeHost([ATTACH, unset], left)
+    assert.equal((await attachLoop(host, request, op)).readonly, false)
+    assert.equal(host.left(), 0)
+    assert.equal((await attachLoop(fakeHost([ATTACH], left), { ...request, readonly: true }, op)).readonly, true)
+  })
+
   it('fails when losetup fails, prints no device, or names one that the kernel does not have', async () => {
     const fails = fakeHost(
       [1, 2].map(() => ({ run: /^flock/, code: 1, stderr: 'no free loop device' })),

@@ -8,6 +8,7 @@ import { fakeHost } from '../host/fake.ts'
 import { localHost } from '../host/local.ts'
 import { Unavailable } from '../volume/errors.ts'
 import {
+  answersLookups,
   ensureDirectory,
   ensureFile,
   kindOf,
@@ -124,6 +125,18 @@ describe('asking whether a filesystem takes writes', () => {
     assert.equal(recording.commands[0]?.onAbort, 'kill')
     return recording.said[0] ?? ''
   }
+})
+
+it('a filesystem that was shut down is told by the look-up of a name that nobody has, another each time', async t => {
+  assert.equal(await answersLookups(host, await temporaryFolder(t), op), true)
+  const ask = { run: /^stat --format %F -- \/m\/[0-9a-f-]{36}$/, code: 1 }
+  const shut = fakeHost([
+    { ...ask, stderr: "stat: cannot statx '/m/x': Input/output error" },
+    { ...ask, stderr: "stat: cannot statx '/m/x': No such file or directory" },
+  ])
+  assert.deepEqual([await answersLookups(shut, '/m', op), await answersLookups(shut, '/m', op)], [false, true])
+  assert.notEqual(shut.said[0], shut.said[1])
+  assert.equal(shut.commands[0]?.onAbort, 'kill')
 })
 
 describe('mount points', () => {

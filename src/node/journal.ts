@@ -41,8 +41,6 @@ export interface Journal {
   /** Every file of the journal. Changes nothing; what cannot be read is named, not thrown. */
   inventory(): Promise<Noted[]>
   find(id: VolumeId): Promise<Entry | undefined>
-  /** Every entry, with the moment of its last change. Throws Unavailable when one cannot be understood. */
-  list(): Promise<{ entry: Entry; modified: Date }[]>
   /** Durable before it returns. */
   write(entry: Entry): Promise<void>
   remove(id: VolumeId): Promise<void>
@@ -67,17 +65,6 @@ export function openJournal(host: Host, folder: string): Journal {
       const path = pathOf(id)
       const text = await files.read(path)
       return text === undefined ? undefined : parseEntry(text, path)
-    },
-    async list() {
-      const names = ((await files.list(folder)) ?? []).filter(name => /^[0-9a-f]{64}\.json$/.test(name))
-      const found = await Promise.all(
-        names.map(async name => {
-          const path = join(folder, name)
-          const [text, facts] = await Promise.all([files.read(path), files.facts(path)])
-          return text === undefined || !facts ? [] : [{ entry: parseEntry(text, path), modified: facts.modified }]
-        }),
-      )
-      return found.flat()
     },
     async write(entry) {
       await files.makeDirectory(folder)

@@ -13,11 +13,14 @@ import { withdrawStage } from './unstage-volume.ts'
  */
 export async function recover(site: NodeSite, op: Op): Promise<void> {
   try {
-    for (const noted of await site.journal.inventory()) {
-      // One that cannot be read must not keep the others from being settled.
-      if ('unreadable' in noted) op.log.error({ cause: noted.unreadable }, 'an entry of the journal is unreadable')
-      if ('entry' in noted && isInterrupted(noted.entry)) await settleOrWarn(site, noted.entry.id, op)
-    }
+    const all = await site.journal.inventory()
+    // Side by side: one that cannot be read, or hangs, must not keep the others from being settled.
+    await Promise.all(
+      all.map(async noted => {
+        if ('unreadable' in noted) op.log.error({ cause: noted.unreadable }, 'an entry of the journal is unreadable')
+        if ('entry' in noted && isInterrupted(noted.entry)) await settleOrWarn(site, noted.entry.id, op)
+      }),
+    )
   } catch (error) {
     op.log.error({ cause: String(error) }, 'could not read the journal')
   }

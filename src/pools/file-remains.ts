@@ -1,5 +1,5 @@
 // Drafts and trash of the file pool: volumes that do not exist yet, or any more.
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { HostFiles } from '../host/host.ts'
 import { VolumeInUse } from '../volume/errors.ts'
 import { claimNames } from './file-claims.ts'
@@ -34,9 +34,7 @@ export async function listRemains(files: HostFiles, root: string): Promise<Remai
 
 /** Throws VolumeInUse unless it is stale. */
 export async function discardStale(files: HostFiles, root: string, path: string): Promise<void> {
-  const isInside = Object.keys(FOLDERS).some(folder => dirname(path) === join(root, folder))
-  const found = isInside && (await files.facts(path)) ? await listRemains(files, root) : []
-  const remains = found.find(each => each.path === path)
+  const remains = (await listRemains(files, root)).find(each => each.path === path)
   if (remains?.stale === true) return await discard(files, path)
   if (!remains) return
   throw new VolumeInUse({

@@ -4,7 +4,7 @@ import { mkdir, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import fc from 'fast-check'
-import { deviceOf, failure, kernelOf, MIB, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { BLOCK, deviceOf, failure, kernelOf, MIB, temporaryFolder, testOp } from '../../test/fixtures.ts'
 import { fakeHost } from '../host/fake.ts'
 import { encodeVolumeId } from '../volume/ids.ts'
 import { encodeLoopRoute, loop, parseLoopRoute } from './loop.ts'
@@ -160,4 +160,17 @@ describe('what lies below a device', () => {
     host.kernel.delete(BACKING)
     assert.equal(await connector.holdsData(device, op), undefined)
   })
+})
+
+it('a device that goes as soon as somebody closes it is not used again, neither by controller nor by node', async t => {
+  const { path, host, connector, exporter } = await onFile(t)
+  host.kernel.set('/sys/block/loop7/loop/autoclear', '1\n')
+  const given = encodeLoopRoute({ backingFile: path, sectorSize: 512, readonly: false, size: device.size })
+  const leaving = failure('unavailable', /goes as soon as/)
+  await assert.rejects(connector.connect(id, given, op), leaving)
+  const spec = { id, name: 'n', capabilities: [], parameters: {}, transport: 'loop', sectorSize: 512, segments: {} }
+  const claim = { node: 'n', readonly: false, capability: BLOCK, blank: true }
+  const { size } = device
+  await assert.rejects(exporter.export({ ...spec, pool: 'p', size }, { path, size }, claim, op), leaving)
+  assert.deepEqual(host.said, [])
 })

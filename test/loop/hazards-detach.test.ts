@@ -20,10 +20,14 @@ const assertDetached = (volume: TestVolume) => {
   assert.deepEqual(loopsBelow(volume.data), [])
 }
 
-/** A process in a mount namespace of its own, into which all mounts of this moment were copied. */
-const copyMounts = async (): Promise<() => Promise<void>> => {
-  const script = 'echo ready; exec sleep 3600'
+/**
+ * A process in a mount namespace of its own, into which all mounts of this moment were copied. It gives back those of
+ * tests that run at the same time; the one that it stands in is busy, and stays.
+ */
+const copyMount = async ({ staging }: TestVolume): Promise<() => Promise<void>> => {
+  const script = 'umount --all --types ext4,xfs 2>/dev/null; echo ready; exec sleep 3600'
   const child = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script], {
+    cwd: staging,
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   await once(child.stdout, 'data')
@@ -51,7 +55,7 @@ for (const as of ['ext4', 'xfs'] as const) {
   test(`${as} that lives on in another mount namespace keeps its device until it ends there`, async () => {
     const volume = await bench.volume({ as }).up()
     writeFileSync(join(volume.staging, 'file'), 'data')
-    const end = await copyMounts()
+    const end = await copyMount(volume)
     await refused(volume.unstage(), 'UNAVAILABLE', /alive, perhaps mounted in another namespace/)
     assert.equal(backingOf(volume.device), volume.data)
     await refused(volume.unpublish(), 'UNAVAILABLE', /alive/)

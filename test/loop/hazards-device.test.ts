@@ -154,6 +154,25 @@ test('a writable volume is never mounted read-only because its device is write-p
   assert.equal(readFileSync(join(volume.staging, 'file'), 'utf8'), 'more')
 })
 
+test('a number that somebody left write-protected serves a writable volume', async () => {
+  const volume = await bench.volume().create()
+  await volume.publish()
+  detach(volume.device)
+  // Whoever asks for any number gets the lowest; this one is put into the driver's hands.
+  const device = attachHigh(volume.data)
+  bench.defer(() => run('blockdev', '--setrw', device))
+  run('blockdev', '--setro', device)
+  detach(device)
+  const { node } = await sitesOf(driver, text => {
+    if (!/losetup --find/.test(text)) return undefined
+    run('losetup', '--direct-io=on', device, volume.data)
+    assert.equal(run('blockdev', '--getro', device).trim(), '1', 'the flag outlives what was attached')
+    return { stdout: `${device}\n` }
+  })
+  await stageVolume(node, requestOf(volume), op)
+  writeFileSync(join(volume.staging, 'file'), 'data')
+})
+
 /**
  * A number changes hands while a volume is staged: after the proof of its identity, when the first of these commands is
  * about to run. What is on the other volume may look exactly as what the permit wants.

@@ -10,7 +10,7 @@ import type { FsType } from '../../src/volume/capability.ts'
 import { encodeVolumeId, filesystemUuid } from '../../src/volume/ids.ts'
 import { failure, MOUNT, testOp } from '../fixtures.ts'
 import { NODE_ID } from './driver.ts'
-import { type Meddler, sitesOf, useDriver } from './harness.ts'
+import { type Meddler, refused, sitesOf, useDriver } from './harness.ts'
 import { mountsAt, peek, poke, run, sha256 } from './machine.ts'
 import { MIB, type TestVolume } from './volume.ts'
 
@@ -149,6 +149,21 @@ for (const [what, { write, known }] of Object.entries(CONTENTS)) {
     })
   }
 }
+
+test('what somebody put beside the mark of an unfinished format is not formatted with it', async () => {
+  // Only what nothing recognises can be the remains of mkfs; whatever has a name came later, or from elsewhere.
+  for (const what of ['an ext4', 'a partition table', 'a LUKS container', 'swap space']) {
+    const volume = await bench.volume().create()
+    await volume.publish()
+    CONTENTS[what]?.write(volume)
+    for (const spot of markerSpots(BigInt(volume.size))) poke(volume.data, [Number(spot), markerPage(volume.id)])
+    await volume.publish()
+    assert.equal(volume.route['blank'], 'true', 'the controller sees the mark')
+    const before = sha256(volume.data)
+    await refused(volume.stage(), 'FAILED_PRECONDITION', /cannot be used: .+nothing was written/)
+    assert.equal(sha256(volume.data), before, what)
+  }
+})
 
 test('a superblock with a wrong checksum is not blank for a blkid that would call it so', async () => {
   // util-linux from 2.39 on verifies checksums, and then answers as for an empty device.

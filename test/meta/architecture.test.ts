@@ -55,6 +55,9 @@ const NARROWED: Readonly<Record<string, readonly string[]>> = {
   'controller -> pools': ['src/pools/pool.ts'],
   'controller -> transports': ['src/transports/transport.ts'],
   'node -> transports': ['src/transports/transport.ts'],
+  'doctor -> pools': ['src/pools/pool.ts'],
+  'doctor -> transports': ['src/transports/transport.ts'],
+  'cli -> pools': ['src/pools/pool.ts'],
   'cli -> rpc': ['src/rpc/client.ts'],
 }
 

@@ -1,4 +1,4 @@
-// What the host cannot prove is proven in a guest by the same tests: the loop layer, and csi-sanity for ext4.
+// What the host cannot prove is proven in a guest by the same tests: those where a mounted ext4 grows, and csi-sanity for ext4.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,13 +10,21 @@ import { GUEST_OUT, type Guest, withGuest } from './guest.ts'
 const sanity = (mode: string) =>
   `node test/sanity/run-sanity.ts --mode ${mode} --access mount --fs ext4 --json $ASHLAR_GUEST_OUT/sanity-${mode}.json`
 
+/**
+ * Files of the loop layer that the guest runs too: where growth is tested, and what must hold on an older kernel (6.1) as
+ * well. An emulated processor starts a process in a tenth of a second, so the others would take half an hour.
+ */
+const FILES = 'loop/(expansion|data-safety|mounting|condition|clone-uuid|transport)[.]'
+
 /** The guest has two processors: the lists run in turn, what stands in one runs side by side. The loop layer uses both. */
 const COMMANDS = [
   {
     'csi-sanity passes for ext4 in one process': sanity('all-in-one'),
     'csi-sanity passes for ext4 in two processes': sanity('split'),
   },
-  { 'the loop layer passes where a mounted ext4 can grow': 'node test/run.ts loop --json $ASHLAR_GUEST_OUT/loop.json' },
+  {
+    'the loop layer passes where a mounted ext4 can grow': `node test/run.ts loop --files '${FILES}' --json $ASHLAR_GUEST_OUT/loop.json`,
+  },
 ]
 
 /** The guest's reports become a part of this run's counts. */

@@ -1,6 +1,7 @@
-// What a run of the driver has left behind when every volume is deleted, and what doctor thinks of it.
+// What a run of the driver has left behind, and what `ashlar doctor` thinks of it.
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, utimesSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Driver } from '../../loop/driver.ts'
 import { loopsBelow, mountsBelow } from '../../loop/machine.ts'
 
@@ -18,5 +19,41 @@ export const leftovers = (driver: Driver): string[] => [
   ...mountsBelow(driver.folder).map(({ path }) => `mount ${path}`),
   ...loopsBelow(driver.folder).map(({ path, backing }) => `${path} backed by ${backing}`),
   ...['volumes', 'drafts', 'trash'].flatMap(name => list(join(driver.pool, name))),
-  ...list(driver.state),
+  // The empty files that serve as locks stay: removing one that another process waits for would give it to two.
+  ...list(driver.state).filter(path => basename(path) !== 'locks'),
 ]
+
+interface Finding {
+  kind: string
+  name: string
+  verdict: string
+  found: string
+}
+
+interface Report {
+  problems: Finding[]
+  ok: number
+  unseen: { what: string; why: string }[]
+}
+
+const CLI = join(import.meta.dirname, '..', '..', '..', 'src', 'bin', 'cli.ts')
+
+/** What doctor finds wrong with the driver's objects, in words, and how many it finds in order. */
+export const askDoctor = async (driver: Driver): Promise<{ problems: string[]; ok: number }> => {
+  const { promise, resolve } = Promise.withResolvers<{ stdout: string; stderr: string }>()
+  const args = [CLI, 'doctor', '--config', driver.configFile('all-in-one'), '--json']
+  execFile(process.execPath, args, (_, stdout, stderr) => resolve({ stdout, stderr }))
+  const { stdout, stderr } = await promise
+  try {
+    const { problems, unseen, ok } = JSON.parse(stdout) as Report
+    return {
+      problems: [
+        ...problems.map(({ kind, name, verdict, found }) => `doctor: ${kind} ${name} is ${verdict}: ${found}`),
+        ...unseen.map(({ what, why }) => `doctor could not see ${what}: ${why}`),
+      ],
+      ok,
+    }
+  } catch {
+    return { problems: [`doctor printed "${stdout}${stderr}"`], ok: 0 }
+  }
+}

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Driver } from '../../loop/driver.ts'
 import { clear } from '../../loop/machine.ts'
-import { ageDrafts, leftovers } from './aftermath.ts'
+import { ageDrafts, askDoctor, leftovers } from './aftermath.ts'
 import { seedOf } from './dice.ts'
 import { planKill, startAndKill } from './killer.ts'
 import { live, planLife, type Tally } from './life.ts'
@@ -25,6 +25,8 @@ export interface ChaosReport {
   readonly line: string
   /** Everything that must not be; empty after a good run. */
   readonly problems: string[]
+  readonly kills: number
+  readonly lives: number
 }
 
 interface Run extends ChaosOptions {
@@ -59,6 +61,12 @@ const runLane = async (run: Run, lane: number): Promise<void> => {
   }
 }
 
+/** Kills and lives come to their end together: drivers live longer when lives fall behind, whatever slows them down. */
+const paceOf = ({ done, kills, tally, lives, lanes }: Run): number => {
+  const ahead = (done.kills / kills) * (lives / (tally.lives + lanes))
+  return Math.min(Math.max(ahead, 0.5), 8)
+}
+
 const runKiller = async (run: Run, unit: number): Promise<void> => {
   while (run.waiting.size < run.lanes) {
     if (enough(run)) {
@@ -66,7 +74,7 @@ const runKiller = async (run: Run, unit: number): Promise<void> => {
       await sleep(20)
       continue
     }
-    run.done.children += await startAndKill(run.driver, planKill(run.seed, run.done.kills), unit)
+    run.done.children += await startAndKill(run.driver, planKill(run.seed, run.done.kills), unit * paceOf(run))
     run.done.kills += 1
   }
 }
@@ -84,22 +92,34 @@ export const killUnderLoad = async (options: ChaosOptions): Promise<ChaosReport>
     released: released,
   }
   const problems: string[] = []
+  const interrupted = () => {
+    void driver.kill()
+    clear(driver.folder)
+    rmSync(driver.folder, { recursive: true })
+    process.exit(130)
+  }
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   try {
     await warmUp(driver)
     const unit = await rehearse(run)
     const lanes = Promise.all(Array.from({ length: options.lanes }, (_, lane) => runLane(run, lane)))
     await runKiller(run, unit)
     await driver.start()
+    const inUse = await askDoctor(driver)
     release(undefined)
     await lanes
-    problems.push(...run.tally.surprises, ...run.tally.lost, ...(await finish(driver)))
+    const { surprises, lost } = run.tally
+    if (inUse.ok < options.lanes)
+      problems.push(`doctor saw ${inUse.ok} objects while ${options.lanes} volumes were in use`)
+    problems.push(...surprises, ...lost, ...inUse.problems, ...(await finish(driver)))
   } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
     await driver.kill()
     await driver.dismissSpares()
     problems.push(...clear(driver.folder).map(found => `had to clear: ${found}`))
     if (options.keep !== true || problems.length === 0) rmSync(driver.folder, { recursive: true })
   }
-  return { line: lineOf(run, Date.now() - began), problems }
+  return { line: lineOf(run, Date.now() - began), problems, kills: run.done.kills, lives: run.tally.lives }
 }
 
 /** Node.js writes its compile cache only when a process ends by itself: a killed driver never does. */
@@ -113,13 +133,14 @@ const warmUp = async (driver: Driver): Promise<void> => {
 const rehearse = async (run: Run): Promise<number> => {
   const { driver, seed, lanes } = run
   await driver.start()
-  const tally: Tally = newTally()
   const began = performance.now()
-  await Promise.all(
+  const rehearsed = await Promise.allSettled(
     Array.from({ length: lanes }, async (_, lane) => {
-      await live({ driver, name: `r-${lane}`, plan: planLife(seed, lane, 0), tally })
+      await live({ driver, name: `r-${lane}`, plan: planLife(seed, lane, 0), tally: newTally() })
     }),
   )
+  const failures = rehearsed.filter(({ status }) => status === 'rejected')
+  if (failures.length > 0) throw new AggregateError(failures.map(each => (each as PromiseRejectedResult).reason))
   await driver.kill()
   return performance.now() - began
 }
@@ -141,6 +162,7 @@ const finish = async (driver: Driver): Promise<string[]> => {
   return [
     ...ends.filter(end => end !== 'exit 0').map(end => `the driver ended with ${end}`),
     ...leftovers(driver).map(found => `left behind: ${found}`),
+    ...(await askDoctor(driver)).problems,
   ]
 }
 
@@ -156,6 +178,9 @@ const lineOf = ({ seed, done, tally }: Run, ms: number): string => {
   ].join('; ')
 }
 
+/** One lost volume alone is a thousand lost records. */
+const MOST_PRINTED = 20
+
 const main = async (): Promise<void> => {
   const number = { type: 'string' } as const
   const { values } = parseArgs({
@@ -170,7 +195,8 @@ const main = async (): Promise<void> => {
   }
   console.log(`seed ${options.seed}: repeat with --seed ${options.seed} --kills ${options.kills}`)
   const { line, problems } = await killUnderLoad(options)
-  for (const problem of problems) console.log(`PROBLEM ${problem}`)
+  for (const problem of problems.slice(0, MOST_PRINTED)) console.log(`PROBLEM ${problem}`)
+  if (problems.length > MOST_PRINTED) console.log(`and ${problems.length - MOST_PRINTED} problems more`)
   console.log(line)
   process.exitCode = problems.length === 0 ? 0 : 1
 }

@@ -14,7 +14,7 @@ export interface KillPlan {
 }
 
 /** Half of the drivers die early; some live long enough to bring what the others began to its end. */
-const LATEST = 1.2
+const LATEST = 0.6
 const SKEW = 3
 
 export const planKill = (seed: number, n: number): KillPlan => {

@@ -10,7 +10,7 @@ const NAME_AT = 16
 const NAME_BYTES = 240
 /** No volume gets more, so that the smallest has room. */
 const MOST = 2048
-const PAUSE_MS = 3
+const PAUSE_MS = 10
 
 /** What the workload of one volume may rely on. */
 export interface Ledger {

@@ -7,15 +7,15 @@ export type Retries = Map<string, number>
 
 /** Answers that say "call again": of a driver that is away, busy, or slow. Everything else is a verdict on the volume. */
 const WORTH_A_RETRY = new Set(['UNAVAILABLE', 'ABORTED', 'DEADLINE_EXCEEDED', 'NOT_RUNNING'])
-const PAUSE_MS = 30
+const PAUSE_MS = 50
 /** No call of a healthy run takes this long, however often the driver dies under it. */
-const LIMIT_MS = 120_000
+const LIMIT_MS = 600_000
 
 /** The name of the status that a call ended with; NOT_RUNNING while there is no driver to call. */
-const nameOf = (error: unknown): string =>
+export const nameOf = (error: unknown): string =>
   answerOf(error)?.name ?? (/does not run/.test(String(error)) ? 'NOT_RUNNING' : 'UNKNOWN')
 
-const wordsOf = (error: unknown): string => answerOf(error)?.details ?? String(error)
+export const wordsOf = (error: unknown): string => answerOf(error)?.details ?? String(error)
 
 /** An answer that the caller of a healthy volume must never get. */
 export class Surprise extends Error {}

@@ -1,44 +1,51 @@
 // Chaos (a): the driver dies at every boundary of every flow; a new one goes on, and the volume lives to its end.
 import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
 import { after, describe, it } from 'node:test'
-import { AFTERMATHS, type Aftermath, crash, type Flow, surveyLife } from './crash.ts'
-import { lifeOf, type Step, WISHES, type Wish } from './life.ts'
+import { AFTERMATHS } from './crash.ts'
+import { openLaboratory, PATIENCE } from './laboratory.ts'
+import { LIVES } from './lives.ts'
 
-interface Tally {
-  boundaries: number
-  deaths: number
-}
+const laboratory = openLaboratory()
+const FILE = 'test/chaos/sim/crash.test.ts'
+const total = { flows: 0, boundaries: 0, deaths: 0 }
 
-const total: Tally = { boundaries: 0, deaths: 0 }
+after(async () => {
+  await laboratory.end()
+  const { flows, boundaries, deaths } = total
+  console.log(`${boundaries} boundaries of ${flows} flows, ${deaths} deaths of the simulated driver`)
+})
 
-/** Every flow of a life, with every way to die in it. */
-async function define(wish: Wish, steps: readonly Step[]): Promise<void> {
-  const flows = await surveyLife(wish, steps)
-  describe(`${wish.name}:`, () => {
-    for (const flow of flows) {
-      total.boundaries += flow.boundaries
-      for (const aftermath of AFTERMATHS) test(flow, aftermath)
-    }
-  })
-}
-
-function test(flow: Flow, aftermath: Aftermath): void {
-  total.deaths += flow.deaths.length
-  const count = `${flow.boundaries} boundaries, ${flow.deaths.length} different deaths`
-  it(`${flow.n}. ${flow.step.name}, then ${aftermath}: ${count}`, async () => {
-    for (const death of flow.deaths) {
-      try {
-        await crash(flow, death, aftermath)
-      } catch (error) {
-        const what = flow.names[death.n] ?? '?'
-        throw new Error(`died ${death.when} ${death.n}: ${what}: ${String(error)}`, { cause: error })
+for (const [n, life] of LIVES.entries()) {
+  const flows = await laboratory.ask('survey', n)
+  total.flows += flows.length
+  describe(`${life.name}:`, () => {
+    for (const { title, flow, boundaries, deaths } of flows) {
+      total.boundaries += boundaries
+      for (const aftermath of AFTERMATHS) {
+        it(`${title}, then ${aftermath}: ${boundaries} boundaries, ${deaths} different deaths`, PATIENCE, async () => {
+          total.deaths += deaths
+          assert.deepEqual(await laboratory.ask('crash', n, flow, aftermath), [])
+        })
       }
     }
   })
 }
 
-for (const wish of Object.values(WISHES)) await define(wish, lifeOf(wish))
+it('the first start of all, at each boundary', PATIENCE, async () => {
+  let n = 0
+  while (await laboratory.ask('start', n)) n += 1
+  assert.ok(n > 3, `only ${n} boundaries`)
+})
 
-after(() => console.log(`${total.boundaries} boundaries of all flows, ${total.deaths} crashes of the simulated driver`))
+const { ASHLAR_SEED, ASHLAR_RUNS } = process.env
+const seed = Number(ASHLAR_SEED ?? randomInt(2 ** 31))
+const runs = Number(ASHLAR_RUNS ?? 150)
 
-it('the survey meets the boundaries that matter', () => assert.ok(total.boundaries > 300, String(total.boundaries)))
+it(`the driver dies, and so does the next one: ${runs} pairs of seed ${seed}`, PATIENCE, async () => {
+  const found = await laboratory.ask('twice', seed, runs)
+  const again = `ASHLAR_SEED=${seed} ASHLAR_RUNS=${runs} node --test --test-name-pattern "the next one" ${FILE}`
+  assert.deepEqual(found, [], `again: ${again}\n${found.join('\n')}`)
+})
+
+it('the survey meets the boundaries that matter', () => assert.ok(total.boundaries > 500, String(total.boundaries)))

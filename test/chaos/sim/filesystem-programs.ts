@@ -89,9 +89,10 @@ function e2fsck({ state, args }: Call): Answer {
   const device = openDevice(state, path)
   if (!device) return failed(8, `e2fsck: No such file or directory while trying to open ${path}`)
   if (isLive(state, device.loop.kname)) violate(state, `e2fsck ran on ${path}, which is mounted`)
-  return wholeFilesystem(device, 'ext4')
-    ? done(`${path}: clean\n`)
-    : failed(8, `${path}: Bad magic number in super-block`)
+  const fs = wholeFilesystem(device, 'ext4')
+  if (!fs) return failed(8, `${path}: Bad magic number in super-block`)
+  fs.needsReplay = false
+  return done(`${path}: clean\n`)
 }
 
 function dumpe2fs({ state, args }: Call): Answer {
@@ -142,9 +143,11 @@ function setUuid({ state, args }: Call, pattern: RegExp, type: FsType): Answer {
   const fs = device && wholeFilesystem(device, type)
   if (!fs) return failed(1, `${path}: Bad magic number in super-block`)
   if (isLive(state, device.loop.kname)) violate(state, `the UUID of ${path} changed while it was mounted`)
+  // xfs_admin refuses with exit code 0.
+  if (fs.needsReplay) return type === 'xfs' ? done('The log needs to be replayed.\n') : failed(1, 'tune2fs: run e2fsck')
   fs.uuid = uuid
   fs.pages.set(0, superblock(type, uuid))
-  writePage(state.disk, device.file, 0, superblock(type, uuid), 'a change of the UUID')
+  device.file.pages.set(0, superblock(type, uuid))
   return done()
 }
 
@@ -196,6 +199,7 @@ function mountDevice(state: State, { readonly, type, options, device: dev, path 
   if ([...device.file.pages.values()].some(page => page.startsWith(MARKER)))
     violate(state, `${dev} was mounted while it bore the mark of an unfinished format`)
   fs.everMounted = true
+  if (!readonly) fs.needsReplay = true
   put(state, path, { kind: 'filesystem', kname: device.loop.kname, fs, superReadonly: readonly, readonly })
   return done()
 }
@@ -254,7 +258,10 @@ function umount({ state, args }: Call): Answer {
   if (!found) return failed(32, `umount: ${path}: not mounted.`)
   if (found.busy) return failed(32, `umount: ${path}: target is busy.`)
   state.mounts.splice(at, 1)
-  if (found.fs && !isLive(state, found.kname)) writeBack(found.fs)
+  if (found.fs && !isLive(state, found.kname)) {
+    writeBack(found.fs)
+    if (!found.superReadonly) found.fs.needsReplay = false
+  }
   releaseIfIdle(state, found.kname)
   return done()
 }

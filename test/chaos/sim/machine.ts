@@ -148,13 +148,15 @@ export interface Workload {
   read(path: string, name: string): string | undefined
 }
 
+/** Where a workload keeps its data on a raw device. */
+export const blockPage = (name: string): number => 100 + (name.charCodeAt(0) % 26)
+
 export function workloadOn({ state }: Machine): Workload {
   const at = (path: string) => {
     const mount = state.mounts.filter(each => each.path === path).at(-1)
     if (!mount) throw new Error(`nothing is mounted at ${path}`)
     return mount
   }
-  const blockPage = (name: string) => 100 + (name.charCodeAt(0) % 26)
   return {
     write(path, name, text, synced) {
       const mount = at(path)

@@ -1,8 +1,8 @@
 // A host that counts what a driver does to the machine, and on which the driver can die at any of these boundaries.
 import { serialize } from 'node:v8'
-import type { Command, Host, HostFiles } from '../../../src/host/host.ts'
+import type { Command, Host, HostFiles, Output } from '../../../src/host/host.ts'
 import type { Op } from '../../../src/volume/op.ts'
-import { halvesOf, type Machine, wordsOf } from './machine.ts'
+import { halvesOf, type Machine, meaning, wordsOf } from './machine.ts'
 import { changeByHalf, HALVES, MUTATING } from './memory-files.ts'
 
 /** A command, or a change of a file, that a driver asked for. */
@@ -19,8 +19,8 @@ export interface Boundary {
 
 export interface Death {
   readonly n: number
-  /** `before`, `after`, or one of the halves. */
-  readonly when: string
+  /** `before`, `after`, or one of the halves; a number chooses among what there is. */
+  readonly when: string | number
 }
 
 export interface Mortal extends Host {
@@ -38,8 +38,11 @@ interface Effect<T> {
   readonly half: (name: string) => void
 }
 
-/** `survey` keeps an image of the machine around each boundary. */
-export function mortalHost(machine: Machine, { survey = false }: { survey?: boolean } = {}): Mortal {
+/** `survey` keeps an image of the machine around each boundary; commands that fit `spoils` fail. */
+export function mortalHost(
+  machine: Machine,
+  { survey = false, spoils }: { survey?: boolean; spoils?: RegExp | undefined } = {},
+): Mortal {
   const boundaries: Boundary[] = []
   let death: Death | undefined
   // Locks of the driver itself end with it, so they make no difference to what it leaves.
@@ -64,7 +67,7 @@ export function mortalHost(machine: Machine, { survey = false }: { survey?: bool
     const before = image()
     const boundary: Boundary = { n: boundaries.length, what, halves, ...(before && { before }) }
     boundaries.push(boundary)
-    const when = death?.n === boundary.n ? death.when : undefined
+    const when = death?.n === boundary.n ? choose(death.when, halves) : undefined
     if (when === 'before') return await die()
     if (when !== undefined && when !== 'after') {
       half(when)
@@ -82,7 +85,8 @@ export function mortalHost(machine: Machine, { survey = false }: { survey?: bool
     await guard({
       what: wordsOf(command).join(' '),
       halves: halvesOf(command),
-      whole: () => machine.run(command, op),
+      whole: async () =>
+        spoils?.test(wordsOf(command).join(' ')) === true ? fail(command) : await machine.run(command, op),
       half: name => machine.runHalf(command, name),
     })
   return {
@@ -114,6 +118,18 @@ export function mortalHost(machine: Machine, { survey = false }: { survey?: bool
       }
     },
   }
+}
+
+function choose(when: string | number, halves: readonly string[]): string | undefined {
+  const all = ['before', ...halves, 'after']
+  return typeof when === 'number' ? all[when % all.length] : when
+}
+
+/** A command that fails without effect. */
+function fail(command: Command): Output {
+  const answer = { code: 1, stdout: '', stderr: 'Input/output error\n' }
+  if ((command.okCodes ?? [0]).includes(1)) return answer
+  throw meaning(command, answer)
 }
 
 function guardFiles(

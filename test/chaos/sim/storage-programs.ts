@@ -1,5 +1,5 @@
 // losetup, dd, xfs_io, blockdev, fallocate and the probers of the simulated machine.
-import { create, firstData, type Inode, lookUp, pathOf, readPage, readRange, writePage, ZERO_PAGE } from './disk.ts'
+import { create, firstData, type Inode, lookUp, readPage, readRange, writePage, ZERO_PAGE } from './disk.ts'
 import {
   type Answer,
   type Call,
@@ -11,7 +11,7 @@ import {
   take,
   UnknownCommand,
 } from './program.ts'
-import { isLive, type Loop, numberOf, type State, violate } from './state.ts'
+import { isLive, type Loop, type State, violate } from './state.ts'
 import { PAGE, signaturesOf } from './superblock.ts'
 
 export const STORAGE: Readonly<Record<string, Program>> = {
@@ -63,23 +63,23 @@ function attach({ state, args }: Call): Answer {
     if (present.readonly === (readonly !== '')) return done(`/dev/${present.kname}\n`)
     return failed(1, `losetup: ${path}: overlapping loop device exists`)
   }
+  return done(`/dev/${addLoop(state, { file, below, readonly: readonly !== '', sectorSize: Number(sectorSize) })}\n`)
+}
+
+/** The name of the new device. */
+function addLoop(state: State, rest: Pick<Loop, 'file' | 'below' | 'readonly' | 'sectorSize'>): string {
   let minor = 0
   while (state.loops.has(`loop${minor}`)) minor += 1
-  const loop: Loop = {
-    kname: `loop${minor}`,
-    minor,
-    sequence: state.nextSequence,
-    file,
-    below,
-    readonly: readonly !== '',
-    sectorSize: Number(sectorSize),
-    size: 0n,
-    autoclear: false,
-  }
+  const base = { kname: `loop${minor}`, minor, sequence: state.nextSequence, size: 0n, autoclear: false }
+  const loop: Loop = { ...base, ...rest }
   loop.size = sizeBelow(state, loop)
   state.nextSequence += 1
   state.loops.set(loop.kname, loop)
-  return done(`/dev/${loop.kname}\n`)
+  return loop.kname
+}
+
+export function attachFirstFree(state: State, file: Inode): string {
+  return addLoop(state, { file, below: undefined, readonly: false, sectorSize: 512 })
 }
 
 /** Exit code 0 also while somebody has it open: then it goes with the last user. */
@@ -247,9 +247,4 @@ function wipefs({ state, args }: Call): Answer {
       .map(each => `0x0 ${each.type}\n`)
       .join(''),
   )
-}
-
-/** For messages. */
-export function describeLoop(loop: Loop): string {
-  return `${loop.kname} (${numberOf(loop)}) on ${loop.file ? pathOf(loop.file) : loop.below}`
 }

@@ -8,6 +8,8 @@ export interface FsImage {
   uuid: string
   size: bigint
   everMounted: boolean
+  /** It was not unmounted: its journal holds what its tables do not. */
+  needsReplay: boolean
   /** Metadata by page number: a change of one of them by anybody else is damage. */
   pages: Map<number, string>
   /** Files of the workload that are durable, and those that only memory has. */
@@ -68,6 +70,9 @@ export function signaturesOf(first: string): Signature[] {
   return found
 }
 
+/** Belongs to nobody afterwards. */
+const ENDS = 'ends zeroed'
+
 const inner = (what: string, n: number): string => page(bytes => bytes.write(`${what} ${n}`, 'latin1'))
 
 /**
@@ -88,24 +93,18 @@ export function mkfsSteps(type: FsType, uuid: string, size: bigint): MkfsStep[] 
     for (const n of [1, 2, 3, 64, 32768].filter(each => each < count - 64)) metadata.set(n, inner('ext4 metadata', n))
     metadata.set(Math.floor(count / 2), inner('ext4 journal', 0))
     return [
-      { name: 'ends zeroed', pages: ends, log: none },
+      { name: ENDS, pages: ends, log: none },
       { name: 'no superblock yet', pages: metadata, log },
       { name: 'whole', pages: new Map([[0, superblock(type, uuid)]]), log: none },
     ]
   }
   for (const n of [1, quarter, 2 * quarter, 3 * quarter]) metadata.set(n, inner('xfs metadata', n))
   return [
-    { name: 'ends zeroed', pages: ends, log: none },
+    { name: ENDS, pages: ends, log: none },
     { name: 'superblock in progress', pages: new Map([[0, superblock(type, uuid, true)]]), log: none },
     { name: 'all but the last write', pages: metadata, log },
     { name: 'whole', pages: new Map([[0, superblock(type, uuid)]]), log: none },
   ]
-}
-
-/** The metadata of a finished filesystem. */
-export function metadataOf(steps: readonly MkfsStep[]): Map<number, string> {
-  const pages = new Map(steps.slice(1).flatMap(step => [...step.pages]))
-  return pages
 }
 
 export function newImage(type: FsType, uuid: string, size: bigint, steps: readonly MkfsStep[]): FsImage {
@@ -114,7 +113,8 @@ export function newImage(type: FsType, uuid: string, size: bigint, steps: readon
     uuid,
     size,
     everMounted: false,
-    pages: metadataOf(steps),
+    needsReplay: false,
+    pages: new Map(steps.filter(({ name }) => name !== ENDS).flatMap(step => [...step.pages])),
     files: new Map(),
     unwritten: new Map(),
     owner: '0:0',

@@ -1,0 +1,18 @@
+// Bar 3(b): the real driver is killed 200 times under 200 volume lives; no acknowledged write is lost, nothing stays behind.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { scaled } from '../../loop/machine.ts'
+import { seedOf } from './dice.ts'
+import { killUnderLoad } from './kill-under-load.ts'
+
+const COUNT = scaled(200)
+const LANES = 6
+
+test(`${COUNT} kills of the driver under ${COUNT} life cycles lose no acknowledged write`, async t => {
+  const seed = seedOf()
+  t.diagnostic(`repeat with: node test/chaos/real/kill-under-load.ts --seed ${seed} --kills ${COUNT} --lives ${COUNT}`)
+  const { line, problems, kills, lives } = await killUnderLoad({ seed, kills: COUNT, lives: COUNT, lanes: LANES })
+  t.diagnostic(line)
+  assert.deepEqual(problems.slice(0, 20), [])
+  assert.ok(kills >= COUNT && lives >= COUNT, line)
+})
