@@ -6,7 +6,7 @@ import { POOLS } from '../pools/index.ts'
 import type { Pool, PoolConfig } from '../pools/pool.ts'
 import { DriverError } from '../volume/errors.ts'
 import { readConfig, USAGE } from './config.ts'
-import { controllerSite, hostOf, nodeSite } from './wire.ts'
+import { controllerSite, hostOf, nodeSite, resolvePools } from './wire.ts'
 
 export const DRIVER_FLAGS = USAGE
 
@@ -20,7 +20,7 @@ export async function openSites(
 ): Promise<Sites> {
   // libuv reads this when the first file call needs a thread.
   process.env['UV_THREADPOOL_SIZE'] ??= String(THREADS)
-  const settings = readConfig(flags, { ...env, ...UNUSED })
+  const settings = await resolvePools(readConfig(flags, { ...env, ...UNUSED }))
   const host = hostOf(settings)
   const { pools, unseen } = await visitPools(host, settings.pools)
   // Opening the pools as the driver does would make what is missing, and sweep what doctor came to see.

@@ -3,7 +3,7 @@ import { THREADS } from '../host/isolated-files.ts'
 import { ConfigError, readConfig, type Settings, USAGE } from './config.ts'
 import { createLifetime } from './lifetime.ts'
 import { createLogger } from './logger.ts'
-import { type Role, startDriver } from './wire.ts'
+import { type Role, resolvePools, startDriver } from './wire.ts'
 
 /** Misconfiguration ends the process with code 2 before anything is touched. */
 export async function runDriver(role: Role): Promise<void> {
@@ -13,7 +13,7 @@ export async function runDriver(role: Role): Promise<void> {
   const log = createLogger(settings.log.level)
   const lifetime = createLifetime(log)
   try {
-    const server = await startDriver(role, settings, log, lifetime)
+    const server = await startDriver(role, await resolvePools(settings), log, lifetime)
     lifetime.guard(server, settings.drainSeconds * 1000)
     log.info({ role, driver: settings.driverName, endpoint: settings.endpoint, node: settings.nodeId }, 'serving')
   } catch (error) {

@@ -1,8 +1,10 @@
 // The only file that constructs things: read it to see the whole object graph.
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { ControllerSite } from '../controller/site.ts'
 import type { Host } from '../host/host.ts'
 import { localHost } from '../host/local.ts'
+import { resolveParents } from '../linux/path.ts'
 import { openJournal } from '../node/journal.ts'
 import { recover } from '../node/recover.ts'
 import type { NodeSite } from '../node/site.ts'
@@ -19,7 +21,7 @@ import { nodeService } from '../rpc/node-service.ts'
 import { csi } from '../rpc/proto.ts'
 import { type Server, type ServiceDefinition, serve } from '../rpc/serve.ts'
 import { TRANSPORTS } from '../transports/index.ts'
-import type { Logger } from '../volume/op.ts'
+import { type Logger, SILENT, steady } from '../volume/op.ts'
 import { nodeSegments } from '../volume/topology.ts'
 import type { Settings } from './config.ts'
 import type { Lifetime } from './lifetime.ts'
@@ -56,6 +58,15 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
   // Beside the first calls, not before them: one volume that hangs must not keep the driver from serving the others.
   if (node) lifetime.track(recover(node, { log: logger, signal: lifetime.stop }))
   return server
+}
+
+/** The kernel shows a loop device's file by its real path; a pool may have been given by way of a symbolic link. */
+export async function resolvePools(settings: Settings): Promise<Settings> {
+  const pools = Object.entries(settings.pools)
+  const inside = pools.map(([, { path }]) => join(path, 'volumes'))
+  const real = await resolveParents(localHost(), inside, steady({ log: SILENT }))
+  const resolved = pools.map(([name, pool], n) => [name, { ...pool, path: dirname(real[n] ?? pool.path) }])
+  return { ...settings, pools: Object.fromEntries(resolved) as Settings['pools'] }
 }
 
 /** Pools and the node's own notes lie on disks that can die one by one. */

@@ -15,7 +15,7 @@ export interface Op {
 }
 
 /** For work that must come to its end though the caller may have gone, such as undoing. */
-export function steady(op: Op): Op {
+export function steady(op: Pick<Op, 'log'>): Op {
   return { ...op, signal: new AbortController().signal }
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Driver, NODE_ID } from './driver.ts'
 import { refused, useDriver } from './harness.ts'
 import { backingOf, mountsAt, peek, run } from './machine.ts'
 
@@ -30,6 +31,33 @@ test('a kubelet folder that is a symbolic link: the whole life goes through it',
   await volume.unpublishAt(target)
   await volume.unstage(through)
   assert.deepEqual([...mountsAt(join(real, 'stage')), ...mountsAt(join(real, 'target'))], [])
+})
+
+test('a pool folder that is a symbolic link: its volumes are attached, staged and taken down', async () => {
+  const [link, real, staging] = [bench.path('link'), bench.path('pool'), bench.path('staging')]
+  for (const path of [real, staging]) mkdirSync(path)
+  symlinkSync(real, link)
+  const driver = new Driver({ config: { pools: { default: { type: 'file', path: link, overcommit: 100 } } } })
+  bench.defer(async () => {
+    await driver.end('SIGTERM')
+    for (const path of [link, real, staging, driver.folder]) rmSync(path, { recursive: true })
+  })
+  await driver.start()
+  const capability = { mount: { fs_type: 'ext4' }, access_mode: { mode: 'SINGLE_NODE_WRITER' } }
+  const { volume } = await driver.call<{ volume: { volume_id: string } }>('Controller', 'CreateVolume', {
+    name: 'behind a link',
+    capacity_range: { required_bytes: '67108864' },
+    volume_capabilities: [capability],
+  })
+  const { volume_id } = volume
+  const published = { volume_id, node_id: NODE_ID, volume_capability: capability }
+  const { publish_context } = await driver.call('Controller', 'ControllerPublishVolume', published)
+  const staged = { volume_id, staging_target_path: staging }
+  await driver.call('Node', 'NodeStageVolume', { ...staged, volume_capability: capability, publish_context })
+  assert.equal(mountsAt(staging).length, 1)
+  await driver.call('Node', 'NodeUnstageVolume', staged)
+  await driver.call('Controller', 'ControllerUnpublishVolume', { volume_id, node_id: NODE_ID })
+  await driver.call('Controller', 'DeleteVolume', { volume_id })
 })
 
 test('a writable loop device that somebody else keeps on a block volume is not taken for the read-only view', async () => {
