@@ -5,6 +5,7 @@ import { AttachLimitReached, IncompatibleExists, InvalidRequest, NodeNotFound } 
 import type { Op } from '../volume/op.ts'
 import type { Claim, NodeId, Route, VolumeId } from '../volume/types.ts'
 import { type ControllerSite, findVolume, getExporter, getVolume, type Located } from './site.ts'
+import { WIPER } from './wipe-volume.ts'
 
 export interface PublishRequest {
   readonly id: VolumeId
@@ -67,7 +68,9 @@ export async function unpublishVolume(
   if (!located) return
   const { pool, volume } = located
   const exporter = getExporter(site, `unpublish ${id}`, volume.transport)
-  const claims = (await pool.claims(id)).filter(claim => node === undefined || claim.node === node)
+  // No node's call ends a wipe that is under way.
+  const isMeant = (claim: Claim) => (node === undefined ? claim.node !== WIPER : claim.node === node)
+  const claims = (await pool.claims(id)).filter(isMeant)
   for (const claim of claims) {
     await exporter.unexport(id, claim.node, op)
     await pool.release(id, claim.node)

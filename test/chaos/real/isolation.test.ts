@@ -1,4 +1,4 @@
-// Bar 5: one frozen filesystem and one truncated backing file change nothing for the other volumes of the node.
+// One frozen filesystem and one truncated backing file change nothing for the other volumes of the node.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { MIB, type TestVolume } from '../../loop/volume.ts'
 import { persist } from './retry.ts'
 
 const bench = useDriver()
-/** The issue names it: bar 5. */
+/** What kubelet's own patience allows for. */
 const ANSWER_MS = 2_000
 /** An error within seconds; every call below must be answered, whatever the answer is. */
 const ERROR_MS = 15_000
@@ -66,7 +66,7 @@ const keepAsking = (ask: () => Promise<unknown>): { stop: () => Promise<string[]
 }
 
 for (const as of ['ext4', 'xfs'] as const) {
-  test(`bar 5: with a frozen ${as} and a truncated file, ${CALLS} stats calls on the others answer in under 2 s`, async t => {
+  test(`with a frozen ${as} and a truncated file, ${CALLS} stats calls on the others answer in under 2 s`, async t => {
     const frozen = await published(as)
     const truncated = await published(as === 'ext4' ? 'xfs' : 'ext4')
     const others = [await published('ext4'), await published('xfs'), await published('block')]
@@ -111,7 +111,7 @@ for (const as of ['ext4', 'xfs'] as const) {
   })
 }
 
-test('bar 5: a truncated backing file is an abnormal condition or an error', async t => {
+test('a truncated backing file is an abnormal condition or an error', async t => {
   for (const as of ['ext4', 'xfs', 'block'] as const) {
     const { volume, target } = await published(as)
     truncateSync(volume.data, volume.size / 2)
@@ -122,7 +122,7 @@ test('bar 5: a truncated backing file is an abnormal condition or an error', asy
   }
 })
 
-test('bar 5: every other call for a frozen volume is answered, and none of them stops another volume', async t => {
+test('every other call for a frozen volume is answered, and none of them stops another volume', async t => {
   const frozen = await published('xfs')
   const other = await published('ext4')
   const { thaw } = freeze(frozen.volume.staging)
@@ -157,7 +157,7 @@ test('bar 5: every other call for a frozen volume is answered, and none of them 
   )
 })
 
-test('bar 5: a growth that waits for a thaw holds its own volume only, and is done afterwards', async t => {
+test('a growth that waits for a thaw holds its own volume only, and is done afterwards', async t => {
   const frozen = await published('xfs')
   const other = await published('xfs')
   const wanted = frozen.volume.size + 64 * MIB
@@ -182,7 +182,7 @@ test('bar 5: a growth that waits for a thaw holds its own volume only, and is do
   assert.ok(Number(/blocks=(\d+), imaxpct/.exec(run('xfs_info', frozen.target))?.[1]) * 4096 === wanted)
 })
 
-test('bar 5: a frozen volume is unstaged, and its device goes with it', async () => {
+test('a frozen volume is unstaged, and its device goes with it', async () => {
   const { volume, target } = await published('ext4')
   writeFileSync(join(target, 'file'), 'data', { flush: true })
   const { thaw } = freeze(volume.staging)

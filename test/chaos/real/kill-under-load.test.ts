@@ -1,4 +1,4 @@
-// Bar 3(b): the real driver is killed 200 times under 200 volume lives; no acknowledged write is lost, nothing stays behind.
+// The real driver is killed 200 times under 200 volume lives; no acknowledged write is lost, nothing stays behind.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { scaled } from '../../loop/machine.ts'

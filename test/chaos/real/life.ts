@@ -95,7 +95,7 @@ export const live = async ({ driver, name, plan, tally, atHome }: Life): Promise
   }
   tally.acknowledged += ledger.acknowledged
   if (plan.as === 'block') await verify(volume.data, ledger, tally)
-  else if (plan.examined) await examine(volume.data, plan.as)
+  else if (plan.examined && !plan.givesUp) await examine(volume.data, plan.as)
   await steps('controller unpublish', () => volume.unpublish())
   // Also what a child of a dead driver brought about after the last answer.
   requireGone(driver, volume, target)

@@ -145,7 +145,7 @@ export async function crashAtStart(death: Death): Promise<boolean> {
   const ends = await Promise.race([host.died, boot(host, HERE).then(() => 'started')])
   const world = newWorld(WISHES.block, HERE)
   const scene = { machine, world, driver: await boot(machine, HERE) }
-  await liveOn(scene, LIVES[2]?.steps ?? [])
+  await liveOn(scene, LIVES.find(({ name }) => name === world.wish.name)?.steps ?? [])
   await requireBare(machine, world)
   return ends === 'died'
 }
