@@ -49,11 +49,13 @@ describe('doctor', () => {
     })
   })
 
-  it('ends with 0 when all is in order, 1 for problems, 2 when it could not look', async () => {
+  it('ends with 0 when all is in order, 1 for problems, 2 when it could not look', async t => {
     assert.equal(exitCode(report([])), 0)
     assert.equal(exitCode(report([orphan])), 1)
     assert.equal(exitCode(report([orphan], [{ what: 'pool p', why: 'no answer' }])), 2)
+    const said = t.mock.method(process.stderr, 'write', () => true)
     assert.equal(await runDoctor([], () => Promise.reject(new Error('wrong flags'))), 2)
+    assert.match(String(said.mock.calls[0]?.arguments[0]), /could not look: wrong flags/)
   })
 
   it('prints a row an object, with what to do, and says what may be a call under way', () => {

@@ -22,8 +22,9 @@ describe('wipe', () => {
     ['a flag for the id', [id, '--destroy', '--config', 'x'], /does not repeat/],
   ]
   for (const [what, args, message] of wrong) {
-    it(`refuses ${what}, before anything is opened`, async () => {
+    it(`refuses ${what}, before anything is opened`, async t => {
       assert.throws(() => parseWipe(args), { message })
+      t.mock.method(process.stderr, 'write', () => true)
       assert.equal(await runWipe(args, () => assert.fail('opened')), 2)
     })
   }
