@@ -111,6 +111,33 @@ describe('being alone with a volume', () => {
     assert.deepEqual(order, ['another volume', 'first', 'second'])
   })
 
+  it('leaves no lock behind for a volume that has no entry, and keeps that of one that has', async t => {
+    const folder = await temporaryFolder(t)
+    const journal = openJournal(localHost(), folder)
+    await journal.alone('unknown', op, async () => undefined)
+    assert.deepEqual(await readdir(join(folder, 'locks')), [])
+    await journal.alone(entry.id, op, async () => await journal.write(entry))
+    assert.equal((await readdir(join(folder, 'locks'))).length, 1)
+    await journal.alone(entry.id, op, async () => await journal.remove(entry.id))
+    assert.deepEqual(await readdir(join(folder, 'locks')), [])
+  })
+
+  it('is had by one at a time though the lock goes and comes again each time', async t => {
+    const folder = await temporaryFolder(t)
+    let inside = 0
+    let most = 0
+    const one = async () => {
+      inside += 1
+      most = Math.max(most, inside)
+      await new Promise(resolve => setImmediate(resolve))
+      inside -= 1
+    }
+    const journals = Array.from({ length: 4 }, () => openJournal(localHost(), folder))
+    await Promise.all(journals.flatMap(journal => [1, 2, 3].map(() => journal.alone('a', op, one))))
+    assert.equal(most, 1)
+    assert.deepEqual(await readdir(join(folder, 'locks')), [])
+  })
+
   it('ends also when the work fails', async t => {
     const journal = openJournal(localHost(), await temporaryFolder(t))
     await assert.rejects(

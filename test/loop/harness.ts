@@ -67,8 +67,8 @@ const leftovers = (driver: Driver): string[] => {
     ...mountsBelow(driver.folder).map(({ path }) => `mount ${path}`),
     ...loopsBelow(driver.folder).map(({ path, backing }) => `${path} backed by ${backing}`),
     ...['volumes', 'drafts', 'trash'].flatMap(name => list(join(driver.pool, name))),
-    // An empty lock file a volume stays for ever: see src/node/journal.ts.
     ...list(driver.state).filter(path => basename(path) !== 'locks'),
+    ...list(join(driver.state, 'locks')),
   ]
 }
 
