@@ -10,7 +10,7 @@ import { Lab } from '../../hack/lab/lab.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const ROUNDS = Number(process.env['ASHLAR_ROUNDS'] ?? 6)
+const ROUNDS = Number(process.env['ASHLAR_ROUNDS'] ?? 4)
 const SEED = Number(process.env['ASHLAR_SEED'] ?? Date.now() % 1_000_000)
 /** The journal of this ext4 is what decides how long after a cut the pool is usable: mounted as every host would. */
 const MOUNT = `modprobe loop; modprobe xfs; modprobe ext4; mkdir -p /var/lib/power-cut
