@@ -90,7 +90,7 @@ export const MUTANTS: readonly Mutant[] = [
   unit(
     'src/node/journal.ts',
     'the lock between processes',
-    'const release = await holdLock(host, join(locks, digest(id)), op)',
+    'const release = await holdFile(host, path, op)',
     'const release = async () => undefined',
   ),
   unit(

@@ -3,7 +3,7 @@ import { type Condition, conditionOf } from '../volume/condition.ts'
 import { BadToken } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
 import type { NodeId, Volume, VolumeId } from '../volume/types.ts'
-import { type ControllerSite, findVolume, getExporter, getVolume, type Located } from './site.ts'
+import { type ControllerSite, findVolume, getVolume, type Located } from './site.ts'
 
 export interface ListedVolume {
   readonly volume: Volume
@@ -34,20 +34,29 @@ export async function listVolumes(site: ControllerSite, page: { size: number; to
   const shown = page.size > 0 ? rest.slice(0, page.size) : rest
   const located = await Promise.all(shown.map(id => findVolume(site, id)))
   const present = located.filter(each => each !== undefined) // the others were deleted since the folder was read
+  const troubles = await troublesOfTransports(site)
   return {
-    entries: await Promise.all(present.map(each => describe(site, each))),
+    entries: await Promise.all(present.map(each => describe(each, troubles))),
     nextToken: shown.length < rest.length ? (shown.at(-1) ?? '') : '',
   }
 }
 
 /** CSI spec, ControllerGetVolume. */
 export async function describeVolume(site: ControllerSite, id: VolumeId): Promise<ListedVolume> {
-  return await describe(site, await getVolume(site, `get ${id}`, id))
+  return await describe(await getVolume(site, `get ${id}`, id), await troublesOfTransports(site))
 }
 
-async function describe(site: ControllerSite, { pool, volume }: Located): Promise<ListedVolume> {
+type Troubles = ReadonlyMap<string, ReadonlyMap<VolumeId, readonly string[]>>
+
+/** Looked up once for all volumes: each transport lists its devices or exports for it. */
+async function troublesOfTransports({ exporters }: ControllerSite): Promise<Troubles> {
+  const found = [...exporters].map(async ([name, exporter]) => [name, await exporter.troubles()] as const)
+  return new Map(await Promise.all(found))
+}
+
+async function describe({ pool, volume }: Located, troubles: Troubles): Promise<ListedVolume> {
   const { id, transport } = volume
-  const exporter = getExporter(site, `describe ${id}`, transport)
-  const [claims, ...troubles] = await Promise.all([pool.claims(id), pool.troublesOf(id), exporter.troublesOf(id)])
-  return { volume, publishedNodes: claims.map(claim => claim.node), condition: conditionOf(troubles.flat()) }
+  const [claims, inPool] = await Promise.all([pool.claims(id), pool.troublesOf(id)])
+  const onTheWay = troubles.get(transport)?.get(id) ?? []
+  return { volume, publishedNodes: claims.map(claim => claim.node), condition: conditionOf([...inPool, ...onTheWay]) }
 }

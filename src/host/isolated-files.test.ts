@@ -1,6 +1,7 @@
 // A dead place must not take the others with it.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Unavailable } from '../volume/errors.ts'
 import type { HostFiles } from './host.ts'
 import { isolateFiles } from './isolated-files.ts'
@@ -63,5 +64,15 @@ describe('files on storage that may be dead', () => {
     await new Promise(resolve => setImmediate(resolve))
     revive()
     assert.equal(await again, '/pool/a/again')
+  })
+
+  it('is patient with a queue that moves, however long it is', async () => {
+    const slow = async (path: string) => {
+      await sleep(40)
+      return path
+    }
+    const isolated = isolateFiles({ ...localFiles, read: slow }, ['/pool/a'], 200)
+    const paths = Array.from({ length: 40 }, (_, n) => `/pool/a/${n}`)
+    assert.deepEqual(await Promise.all(paths.map(path => isolated.read(path))), paths)
   })
 })

@@ -45,31 +45,40 @@ export function isolateFiles(files: HostFiles, roots: readonly string[], patienc
 
 type Place = <T>(asked: string, work: () => Promise<T>) => Promise<T>
 
+interface Waiting {
+  readonly start: () => void
+  readonly restartClock: () => void
+}
+
 function createPlace(root: string, patienceMs: number): Place {
   let running = 0
-  const waiting: (() => void)[] = []
+  const waiting: Waiting[] = []
   const leave = (): void => {
     running -= 1
-    waiting.shift()?.()
+    // The place answers: whoever waits here waits for the calls before it, not for a dead disk.
+    for (const { restartClock } of waiting) restartClock()
+    waiting.shift()?.start()
   }
   return async (asked, work) => {
     let late = false
-    let timer: NodeJS.Timeout | undefined
-    const tooLate = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        late = true
-        reject(
-          new Unavailable({
-            asked,
-            found: `no answer from ${root} within ${patienceMs} ms`,
-            next: 'check the disk below it; it is probably gone',
-          }),
-        )
-      }, patienceMs)
-    })
+    const { promise: tooLate, reject } = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      late = true
+      reject(
+        new Unavailable({
+          asked,
+          found: `no answer from ${root} within ${patienceMs} ms`,
+          next: 'check the disk below it; it is probably gone',
+        }),
+      )
+    }, patienceMs)
+    const restartClock = () => {
+      if (!late) timer.refresh()
+    }
     const turn = async () => {
-      if (running >= MOST_AT_ONCE) await new Promise<void>(resolve => waiting.push(resolve))
+      if (running >= MOST_AT_ONCE) await new Promise<void>(start => waiting.push({ start, restartClock }))
       running += 1
+      restartClock()
       try {
         if (late) throw new Error('its caller has been told already')
         return await work()

@@ -75,17 +75,21 @@ async function ownerByJournal({ host, journal }: NodeSite, id: VolumeId, mount: 
   return paths.includes(mount.path) ? id : undefined
 }
 
+/** Where the volume is mounted besides its staging path. */
+export async function publishedAt(site: NodeSite, id: VolumeId, stagingPath: string, op: Op): Promise<string[]> {
+  const connected = await findConnected(site, id, op)
+  const mounts = connected ? await mountsOf(site.host, connected.device) : []
+  return mounts.map(mount => mount.path).filter(path => path !== stagingPath)
+}
+
 /** Throws VolumeInUse while the volume is mounted anywhere but at its staging path. */
 export async function requireUnpublished(
   site: NodeSite,
   asked: string,
-  id: VolumeId,
-  stagingPath: string,
+  { id, stagingPath }: { id: VolumeId; stagingPath: string },
   op: Op,
 ): Promise<void> {
-  const connected = await findConnected(site, id, op)
-  const published = connected ? await mountsOf(site.host, connected.device) : []
-  const elsewhere = published.filter(mount => mount.path !== stagingPath).map(mount => mount.path)
+  const elsewhere = await publishedAt(site, id, stagingPath, op)
   if (elsewhere.length === 0) return
   throw new VolumeInUse({
     asked,

@@ -9,7 +9,14 @@ import { type Op, steady } from '../volume/op.ts'
 import type { Parameters, Route, VolumeId } from '../volume/types.ts'
 import { giveOwner, growIfSmaller, type Plan, stageFilesystem } from './filesystem.ts'
 import type { Entry } from './journal.ts'
-import { findConnected, mountsOf, type NodeSite, requireOwnMounts, requireUnpublished, resolvePaths } from './site.ts'
+import {
+  findConnected,
+  type NodeSite,
+  publishedAt,
+  requireOwnMounts,
+  requireUnpublished,
+  resolvePaths,
+} from './site.ts'
 
 export interface StageRequest {
   readonly id: VolumeId
@@ -42,7 +49,8 @@ async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
   const mounted = await findMount(site.host, plan.stagingPath)
   if (mounted) {
     // Without an entry nobody knows whether it came to its end: whoever uses it keeps it, otherwise it is made anew.
-    if (entry || (await isPublished(site, plan, op))) return await confirmStaged(site, plan, mounted, op)
+    if (entry || (await publishedAt(site, plan.id, plan.stagingPath, op)).length > 0)
+      return await confirmStaged(site, plan, mounted, op)
     await clearInterrupted(site, plan, op)
   }
 
@@ -60,17 +68,11 @@ async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
   }
 }
 
-async function isPublished(site: NodeSite, { id, stagingPath }: Plan, op: Op): Promise<boolean> {
-  const connected = await findConnected(site, id, op)
-  const mounts = connected ? await mountsOf(site.host, connected.device) : []
-  return mounts.some(mount => mount.path !== stagingPath)
-}
-
 /** A call that never came to its end was never answered: nothing can be published, and what it mounted may be half-made. */
 async function clearInterrupted(site: NodeSite, { asked, id, stagingPath }: Plan, op: Op): Promise<void> {
   op.log.warn({ stagingPath }, 'an earlier call did not come to its end, starting over')
   await requireOwnMounts(site, asked, id, await mountsAt(site.host, stagingPath))
-  await requireUnpublished(site, asked, id, stagingPath, op)
+  await requireUnpublished(site, asked, { id, stagingPath }, op)
   await unmountAll(site.host, stagingPath, op)
 }
 

@@ -25,7 +25,7 @@ export async function withdrawStage(
   const entry = await site.journal.find(id)
   const staged = await mountsAt(site.host, stagingPath)
   await requireOwnMounts(site, asked, id, staged)
-  await requireUnpublished(site, asked, id, stagingPath, op)
+  await requireUnpublished(site, asked, { id, stagingPath }, op)
   if (entry) await site.journal.write({ ...entry, doing: 'unstage' })
   if (staged.length > 0) {
     if (await thaw(site.host, stagingPath, op)) op.log.warn({ stagingPath }, 'the filesystem was frozen; thawed it')

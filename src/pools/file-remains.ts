@@ -3,23 +3,18 @@ import { basename, join } from 'node:path'
 import type { HostFiles } from '../host/host.ts'
 import { VolumeInUse } from '../volume/errors.ts'
 import { claimNames } from './file-claims.ts'
+import type { Remains } from './pool.ts'
 
 /** Of a process that died; a live one is done with them in milliseconds. */
 const STALE_MS = 600_000
 
 const FOLDERS = { drafts: 'draft', trash: 'trash' } as const
 
-export interface Remains {
-  readonly kind: 'draft' | 'trash'
-  readonly path: string
-  readonly changed: Date
-  /** Old enough that nobody works on it, and claimed by nobody: the next start of the driver removes it. */
-  readonly stale: boolean
-  readonly claimed: boolean
-}
+/** Without what it occupies: nobody asks for that when it is swept. */
+export type FileRemains = Omit<Remains, 'allocated'>
 
-export async function listRemains(files: HostFiles, root: string): Promise<Remains[]> {
-  const found: Remains[] = []
+export async function listRemains(files: HostFiles, root: string): Promise<FileRemains[]> {
+  const found: FileRemains[] = []
   for (const [folder, kind] of Object.entries(FOLDERS)) {
     for (const name of (await files.list(join(root, folder))) ?? []) {
       const path = join(root, folder, name)

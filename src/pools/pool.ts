@@ -44,7 +44,7 @@ export interface Remains {
   readonly kind: 'draft' | 'trash'
   readonly path: string
   readonly changed: Date
-  /** Old enough that nobody works on it, and claimed by nobody. */
+  /** Old enough that nobody works on it, and claimed by nobody: the next start of the driver removes it. */
   readonly stale: boolean
   readonly claimed: boolean
   readonly allocated: Bytes

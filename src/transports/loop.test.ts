@@ -125,7 +125,10 @@ async function onFile(t: TestContext, script: Parameters<typeof fakeHost>[0] = [
 describe('what lies below a device', () => {
   it('has no troubles while all is well, and tells each when not: to the node and to the controller', async t => {
     const { path, host, connector, exporter } = await onFile(t)
-    const both = async () => [(await connector.troublesOf(device)).join(), (await exporter.troublesOf(id)).join()]
+    const both = async () => [
+      (await connector.troublesOf(device)).join(),
+      (await exporter.troubles()).get(id)?.join() ?? '',
+    ]
     assert.deepEqual(await both(), ['', ''])
     await truncate(path, 512)
     for (const words of await both()) assert.match(words, /truncated to 512 bytes/)
@@ -134,14 +137,17 @@ describe('what lies below a device', () => {
     assert.match((await connector.troublesOf(device)).join(), /deleted.*lost when it is detached/)
     host.kernel.delete(BACKING)
     assert.match((await connector.troublesOf(device)).join(), /backed by nothing/)
-    assert.deepEqual(await exporter.troublesOf(id), [])
+    assert.equal((await exporter.troubles()).get(id), undefined)
   })
 
   it('is two devices on one file for the controller', async t => {
     const { path, host, exporter } = await onFile(t)
     const twin = deviceOf(device.size, { path: '/dev/loop8', kname: 'loop8', number: '7:8' })
     for (const [file, text] of Object.entries(kernelOf(twin, path))) host.kernel.set(file, text)
-    assert.match((await exporter.troublesOf(id)).join(), /several devices show it: \/dev\/loop7, \/dev\/loop8/)
+    assert.match(
+      (await exporter.troubles()).get(id)?.join() ?? '',
+      /several devices show it: \/dev\/loop7, \/dev\/loop8/,
+    )
   })
 
   it('holds data as its file does, and cannot be told for one that is unlinked or not there', async t => {

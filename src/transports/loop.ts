@@ -106,13 +106,7 @@ function createExporter(host: Host, nodeId: string): Exporter {
       return { device_path: device.path, ...encodeLoopRoute(route) }
     },
     unexport: (id, _node, op) => detachAll(host, id, op),
-    async troublesOf(id) {
-      const devices = await devicesOf(host, id)
-      const found = await Promise.all(devices.map(device => troublesBelow(host, device)))
-      const several =
-        devices.length > 1 ? [`several devices show it: ${devices.map(each => each.path).join(', ')}`] : []
-      return [...several, ...found.flat()]
-    },
+    troubles: () => troublesByVolume(host),
     async requireUnused(id) {
       for (const device of await devicesOf(host, id)) {
         const users = await usersOf(host, device)
@@ -145,6 +139,19 @@ function createConnector(host: Host): Connector {
     rescan: (device, op) => refreshLoopSize(host, device, op),
     disconnect: (id, op) => detachAll(host, id, op),
   }
+}
+
+async function troublesByVolume(host: Host): Promise<Map<VolumeId, string[]>> {
+  const attached = Map.groupBy(await listAttachments(host), ({ id }) => id)
+  const troubles = new Map<VolumeId, string[]>()
+  for (const [id, attachments] of attached) {
+    if (id === undefined) continue
+    const found = await Promise.all(attachments.map(({ device }) => troublesBelow(host, device)))
+    const paths = attachments.map(({ device }) => device.path)
+    const several = paths.length > 1 ? [`several devices show it: ${paths.join(', ')}`] : []
+    troubles.set(id, [...several, ...found.flat()])
+  }
+  return troubles
 }
 
 async function listAttachments(host: Host): Promise<Attachment[]> {

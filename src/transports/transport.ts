@@ -25,8 +25,8 @@ export interface Exporter {
   unexport(id: VolumeId, node: NodeId, op: Op): Promise<void>
   /** Proves that nothing reaches the bytes, before they are deleted. Throws VolumeInUse. */
   requireUnused(id: VolumeId, op: Op): Promise<void>
-  /** What is wrong with the ways to the bytes, in words; for the volume condition. */
-  troublesOf(id: VolumeId): Promise<string[]>
+  /** What is wrong with the ways to the bytes, in words, of every volume that has troubles; for the volume condition. */
+  troubles(): Promise<ReadonlyMap<VolumeId, readonly string[]>>
 }
 
 /** On the node: turns a route into a block device, and back into nothing. */
