@@ -5,7 +5,7 @@ import type { Device } from '../src/linux/device.ts'
 import type { Mount } from '../src/linux/mount.ts'
 import type { Entry, Noted } from '../src/node/journal.ts'
 import type { Inventory, KeptVolume, Remains } from '../src/pools/pool.ts'
-import type { Attachment } from '../src/transports/transport.ts'
+import type { Attachment, Exported } from '../src/transports/transport.ts'
 import type { Capability } from '../src/volume/capability.ts'
 import { digest, encodeVolumeId, filesystemUuid } from '../src/volume/ids.ts'
 import { GIB } from './fixtures.ts'
@@ -99,6 +99,8 @@ export interface Scene {
   /** Beside those. */
   readonly others?: readonly Attachment[]
   readonly mounts?: readonly Mount[]
+  /** Over iSCSI. */
+  readonly exports?: ReadonlyMap<string, Exported>
   readonly entries?: readonly Entry[]
   readonly journal?: readonly Noted[]
 }
@@ -112,6 +114,7 @@ export const surveyOf = (scene: Scene): Survey => {
   return {
     at: NOW,
     pools: [{ name: 'p', inventory: { root: ROOT, volumes: kept, remains, drafts } }],
+    exports: new Map(scene.exports ? [['iscsi', scene.exports]] : []),
     node: {
       mounts: [mountAt('/', { number: '8:1', source: '/dev/sda1' }), ...mounts],
       attachments: [...devices, ...others],

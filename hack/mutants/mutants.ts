@@ -88,10 +88,11 @@ export const MUTANTS: readonly Mutant[] = [
     'if (document?.entry)',
   ),
   unit(
-    'src/node/journal.ts',
+    'src/linux/flock.ts',
     'the lock between processes',
     'const release = await holdFile(host, path, op)',
     'const release = async () => undefined',
+    'src/node/journal.test.ts',
   ),
   unit(
     'src/host/local.ts',

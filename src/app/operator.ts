@@ -5,7 +5,7 @@ import { THREADS } from '../host/isolated-files.ts'
 import { POOLS } from '../pools/index.ts'
 import type { Pool, PoolConfig } from '../pools/pool.ts'
 import { DriverError } from '../volume/errors.ts'
-import { readConfig, USAGE } from './config.ts'
+import { readConfig, type Settings, USAGE } from './config.ts'
 import { controllerSite, hostOf, nodeSite, resolvePools } from './wire.ts'
 
 export const DRIVER_FLAGS = USAGE
@@ -22,10 +22,19 @@ export async function openSites(
   process.env['UV_THREADPOOL_SIZE'] ??= String(THREADS)
   const settings = await resolvePools(readConfig(flags, { ...env, ...UNUSED }))
   const host = hostOf(settings)
-  const { pools, unseen } = await visitPools(host, settings.pools)
+  const { pools, unseen } = await visitPools(host, await poolsHere(host, settings))
   // Opening the pools as the driver does would make what is missing, and sweep what doctor came to see.
   const controller = { ...(await controllerSite(host, { ...settings, pools: {} })), pools }
   return { controller, node: nodeSite(host, settings), unseen }
+}
+
+/** A node that reaches its volumes over a network has no pools, though its settings name a default one. */
+async function poolsHere({ files }: Host, { pools, iscsi }: Settings): Promise<Settings['pools']> {
+  if (!iscsi || iscsi.portals.length > 0) return pools
+  const present = await Promise.all(
+    Object.entries(pools).map(async ([name, pool]) => ((await files.facts(pool.path)) ? [[name, pool] as const] : [])),
+  )
+  return Object.fromEntries(present.flat())
 }
 
 async function visitPools(host: Host, configs: Readonly<Record<string, PoolConfig>>) {

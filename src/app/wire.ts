@@ -1,6 +1,7 @@
 // The only file that constructs things: read it to see the whole object graph.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { restoreExports } from '../controller/restore-exports.ts'
 import type { ControllerSite } from '../controller/site.ts'
 import type { Host } from '../host/host.ts'
 import { localHost } from '../host/local.ts'
@@ -8,6 +9,7 @@ import { resolveParents } from '../linux/path.ts'
 import { openJournal } from '../node/journal.ts'
 import { recover } from '../node/recover.ts'
 import type { NodeSite } from '../node/site.ts'
+import { createWatch } from '../node/watch.ts'
 import { POOLS } from '../pools/index.ts'
 import type { Pool } from '../pools/pool.ts'
 import { bindService, type Pipe } from '../rpc/bind.ts'
@@ -20,11 +22,17 @@ import { requireFields } from '../rpc/middleware/require-fields.ts'
 import { nodeService } from '../rpc/node-service.ts'
 import { csi } from '../rpc/proto.ts'
 import { type Server, type ServiceDefinition, serve } from '../rpc/serve.ts'
-import { TRANSPORTS } from '../transports/index.ts'
+import { connectorsOf, exportersOf } from '../transports/index.ts'
+import { initiatorName } from '../transports/iscsi/names.ts'
+import { encodeNodeId } from '../volume/node-id.ts'
 import { type Logger, SILENT, steady } from '../volume/op.ts'
 import { nodeSegments } from '../volume/topology.ts'
 import type { Settings } from './config.ts'
 import type { Lifetime } from './lifetime.ts'
+import { repeat } from './repeat.ts'
+
+/** How often exports and staged volumes are looked at; initiators try a lost session again every 2 s. */
+const WATCH_MS = 5000
 
 export type Role = 'controller' | 'node' | 'all-in-one'
 
@@ -56,7 +64,11 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
     ],
   })
   // Beside the first calls, not before them: one volume that hangs must not keep the driver from serving the others.
-  if (node) lifetime.track(recover(node, { log: logger, signal: lifetime.stop }))
+  const op = { log: logger, signal: lifetime.stop }
+  if (node) lifetime.track(recover(node, op))
+  const watch = node && createWatch(node)
+  if (watch) repeat(() => watch(op), WATCH_MS, lifetime)
+  if (controller) repeat(() => restoreExports(controller, op), WATCH_MS, lifetime)
   return server
 }
 
@@ -78,7 +90,7 @@ export async function controllerSite(host: Host, settings: Settings): Promise<Co
   const { nodeId, defaultPool, defaultTransport, maxVolumesPerNode } = settings
   return {
     pools: await openPools(host, settings),
-    exporters: new Map(Object.entries(TRANSPORTS).map(([name, each]) => [name, each.exporter(host, { nodeId })])),
+    exporters: exportersOf(host, settings),
     defaultPool,
     defaultTransport,
     segments: segmentsOf(settings),
@@ -88,12 +100,13 @@ export async function controllerSite(host: Host, settings: Settings): Promise<Co
 }
 
 export function nodeSite(host: Host, settings: Settings): NodeSite {
-  const { nodeId, stateDir, maxVolumesPerNode } = settings
+  const { nodeId: name, iscsi, stateDir, maxVolumesPerNode } = settings
+  const initiator = iscsi && (iscsi.initiatorName ?? initiatorName(name))
   return {
     host,
-    connectors: new Map(Object.entries(TRANSPORTS).map(([name, each]) => [name, each.connector(host)])),
+    connectors: connectorsOf(host, settings),
     journal: openJournal(host, stateDir),
-    nodeId,
+    nodeId: encodeNodeId({ name, ...(initiator !== undefined && { initiator }) }),
     segments: segmentsOf(settings),
     maxVolumesPerNode,
   }

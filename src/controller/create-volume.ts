@@ -29,7 +29,7 @@ export async function createVolume(site: ControllerSite, request: CreateVolumeRe
   requireServable(asked, request.capabilities, parameters)
   const pool = getPool(site, asked, parameters.pool)
   const transport = parameters.transport ?? site.defaultTransport
-  getExporter(site, asked, transport)
+  const segments = getExporter(site, asked, transport).isLocal ? site.segments : {}
   const { limit, required } = request.range ?? { limit: 0n, required: 0n }
   const size = chooseSize(asked, request.range, {
     minimum: smallestFor(request.capabilities, parameters),
@@ -37,10 +37,10 @@ export async function createVolume(site: ControllerSite, request: CreateVolumeRe
     granularity: pool.granularity,
   })
   await requireNewName(asked, site, pool, request)
-  if (!isServed(site.segments, request.requisite)) {
+  if (!isServed(segments, request.requisite)) {
     throw new PoolFull({
       asked,
-      found: `no requisite topology contains ${JSON.stringify(site.segments)}, where pool ${pool.name} is`,
+      found: `no requisite topology contains ${JSON.stringify(segments)}, where pool ${pool.name} is`,
       next: 'provision on the node of the pool, or widen allowedTopologies',
     })
   }
@@ -51,7 +51,7 @@ export async function createVolume(site: ControllerSite, request: CreateVolumeRe
     parameters: encodeParameters(parameters),
     transport,
     sectorSize: pool.sectorSize,
-    segments: site.segments,
+    segments,
   }
   const volume = await pool.create(spec, size, op)
   requireCompatible(asked, volume, spec, { limit, required })

@@ -3,7 +3,7 @@ import { type CapacityRange, chooseSize, MIB } from '../volume/capacity.ts'
 import { SizeOutOfRange } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, VolumeId } from '../volume/types.ts'
-import { type ControllerSite, getVolume } from './site.ts'
+import { type ControllerSite, getExporter, getVolume } from './site.ts'
 
 /** CSI spec, ControllerExpandVolume. Large enough already is OK; the answer is the real size in bytes. */
 export async function expandVolume(site: ControllerSite, id: VolumeId, range: CapacityRange, op: Op): Promise<Bytes> {
@@ -17,5 +17,10 @@ export async function expandVolume(site: ControllerSite, id: VolumeId, range: Ca
     })
   }
   const size = chooseSize(asked, range, { minimum: MIB, fallback: volume.size, granularity: pool.granularity })
-  return (await pool.grow(id, size, op)).size
+  const exporter = getExporter(site, asked, volume.transport)
+  if (size > volume.size) await exporter.requireGrowable(id, op)
+  const grown = await pool.grow(id, size, op)
+  // Also when the pool had grown it before: the call that did may have ended here.
+  await exporter.grow(grown, await pool.backing(id), op)
+  return grown.size
 }

@@ -2,9 +2,9 @@
 import { parseParameters } from '../schema/parameters.ts'
 import { type Capability, refusal } from '../volume/capability.ts'
 import { MIB } from '../volume/capacity.ts'
-import { matches } from '../volume/topology.ts'
+import { isServed } from '../volume/topology.ts'
 import type { Bytes, Parameters, Segments } from '../volume/types.ts'
-import { type ControllerSite, getPool } from './site.ts'
+import { type ControllerSite, getExporter, getPool } from './site.ts'
 
 export interface CapacityRequest {
   readonly capabilities: readonly Capability[]
@@ -24,10 +24,12 @@ export interface Capacity {
 /** CSI spec, GetCapacity. A place or a capability that cannot be served has 0 bytes; it is not an error. */
 export async function getCapacity(site: ControllerSite, request: CapacityRequest): Promise<Capacity> {
   const none = { available: 0n, maximum: 0n, minimum: MIB }
-  if (request.topology && !matches(site.segments, request.topology)) return none
   if (request.capabilities.some(each => refusal(each) !== undefined)) return none
-  const { pool: name } = parseParameters('get the capacity', request.parameters)
-  const pool = getPool(site, 'get the capacity', name)
+  const asked = 'get the capacity'
+  const { pool: name, transport = site.defaultTransport } = parseParameters(asked, request.parameters)
+  const pool = getPool(site, asked, name)
+  const { isLocal } = getExporter(site, asked, transport)
+  if (isLocal && request.topology && !isServed(site.segments, [request.topology])) return none
   const { available } = await pool.room()
   const whole = (available / pool.granularity) * pool.granularity
   return { available: whole, maximum: whole, minimum: pool.granularity }

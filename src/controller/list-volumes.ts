@@ -1,7 +1,9 @@
 // ListVolumes, ControllerGetVolume: what the pools hold, page by page.
+import type { Exported } from '../transports/transport.ts'
 import { type Condition, conditionOf } from '../volume/condition.ts'
 import { BadToken } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
+import type { Op } from '../volume/op.ts'
 import type { NodeId, Volume, VolumeId } from '../volume/types.ts'
 import { type ControllerSite, findVolume, getVolume, type Located } from './site.ts'
 
@@ -21,7 +23,11 @@ export interface VolumePage {
  * CSI spec, ListVolumes. The token is the last id of the page before, and ids are listed in order: entries that vanish
  * or appear between two pages move nobody else.
  */
-export async function listVolumes(site: ControllerSite, page: { size: number; token: string }): Promise<VolumePage> {
+export async function listVolumes(
+  site: ControllerSite,
+  page: { size: number; token: string },
+  op: Op,
+): Promise<VolumePage> {
   if (page.token !== '' && !parseVolumeId(page.token)) {
     throw new BadToken({
       asked: 'list volumes',
@@ -34,29 +40,41 @@ export async function listVolumes(site: ControllerSite, page: { size: number; to
   const shown = page.size > 0 ? rest.slice(0, page.size) : rest
   const located = await Promise.all(shown.map(id => findVolume(site, id)))
   const present = located.filter(each => each !== undefined) // the others were deleted since the folder was read
-  const troubles = await troublesOfTransports(site)
+  const ways = await lookAtWays(site, op)
   return {
-    entries: await Promise.all(present.map(each => describe(each, troubles))),
+    entries: await Promise.all(present.map(each => describe(each, ways))),
     nextToken: shown.length < rest.length ? (shown.at(-1) ?? '') : '',
   }
 }
 
 /** CSI spec, ControllerGetVolume. */
-export async function describeVolume(site: ControllerSite, id: VolumeId): Promise<ListedVolume> {
-  return await describe(await getVolume(site, `get ${id}`, id), await troublesOfTransports(site))
+export async function describeVolume(site: ControllerSite, id: VolumeId, op: Op): Promise<ListedVolume> {
+  return await describe(await getVolume(site, `get ${id}`, id), await lookAtWays(site, op))
 }
 
-type Troubles = ReadonlyMap<string, ReadonlyMap<VolumeId, readonly string[]>>
+interface WayOut {
+  readonly isLocal: boolean
+  readonly troubles: ReadonlyMap<VolumeId, readonly string[]>
+  readonly exports: ReadonlyMap<VolumeId, Exported>
+}
 
-/** Looked up once for all volumes: each transport lists its devices or exports for it. */
-async function troublesOfTransports({ exporters }: ControllerSite): Promise<Troubles> {
-  const found = [...exporters].map(async ([name, exporter]) => [name, await exporter.troubles()] as const)
+/** Looked up once for all volumes, by transport: each lists its devices or exports for it. */
+async function lookAtWays({ exporters }: ControllerSite, op: Op): Promise<Map<string, WayOut>> {
+  const found = [...exporters].map(async ([name, exporter]) => {
+    const [troubles, exports] = await Promise.all([exporter.troubles(op), exporter.exports(op)])
+    return [name, { isLocal: exporter.isLocal, troubles, exports }] as const
+  })
   return new Map(await Promise.all(found))
 }
 
-async function describe({ pool, volume }: Located, troubles: Troubles): Promise<ListedVolume> {
+async function describe({ pool, volume }: Located, ways: ReadonlyMap<string, WayOut>): Promise<ListedVolume> {
   const { id, transport } = volume
   const [claims, inPool] = await Promise.all([pool.claims(id), pool.troublesOf(id)])
-  const onTheWay = troubles.get(transport)?.get(id) ?? []
+  const way = ways.get(transport)
+  const isCutOff = claims.length > 0 && way?.isLocal === false && !way.exports.has(id)
+  const onTheWay = [
+    ...(way?.troubles.get(id) ?? []),
+    ...(isCutOff ? ['it is published, but no target exports it: the driver tries to restore that, see its log'] : []),
+  ]
   return { volume, publishedNodes: claims.map(claim => claim.node), condition: conditionOf([...inPool, ...onTheWay]) }
 }

@@ -1,10 +1,14 @@
 // ControllerPublishVolume and ControllerUnpublishVolume: the right of one node to use a volume.
+import { randomBytes } from 'node:crypto'
+import type { Pool } from '../pools/pool.ts'
+import type { Exporter } from '../transports/transport.ts'
 import { type Capability, isCompatible, isReaderOnly, refusal } from '../volume/capability.ts'
 import { requireSharable } from '../volume/claim.ts'
 import { AttachLimitReached, IncompatibleExists, InvalidRequest, NodeNotFound } from '../volume/errors.ts'
-import type { Op } from '../volume/op.ts'
+import { isSameNode } from '../volume/node-id.ts'
+import { type Op, steady } from '../volume/op.ts'
 import type { Claim, NodeId, Route, VolumeId } from '../volume/types.ts'
-import { type ControllerSite, findVolume, getExporter, getVolume, type Located } from './site.ts'
+import { type ControllerSite, changeRights, findVolume, getExporter, getVolume, type Located } from './site.ts'
 import { WIPER } from './wipe-volume.ts'
 
 export interface PublishRequest {
@@ -27,23 +31,36 @@ export async function publishVolume(site: ControllerSite, request: PublishReques
   const { id, node } = request
   const asked = `publish ${id} to node ${node}`
   const located = await getVolume(site, asked, id)
-  const { pool, volume } = located
+  const { volume } = located
   const exporter = getExporter(site, asked, volume.transport)
   requireUsable(asked, located, request)
   if (!exporter.reaches(node)) await refuseNode(asked, located, request, site)
+  return await changeRights(exporter, located, op, () => giveRight(asked, site, exporter, located, request, op))
+}
 
+async function giveRight(
+  asked: string,
+  site: ControllerSite,
+  exporter: Exporter,
+  { pool, volume }: Located,
+  request: PublishRequest,
+  op: Op,
+): Promise<Route> {
+  const { id, node } = request
   const blank = await pool.isBlank(id, op)
   const wanted: Claim = {
     node,
     capability: request.capability,
     readonly: request.readonly || isReaderOnly(request.capability.mode),
     blank,
+    nonce: randomBytes(16).toString('hex'),
   }
   const { claim, isNew } = await pool.claim(id, wanted)
   try {
     requireSame(asked, claim, wanted)
     if (isNew) await requireBelowLimit(asked, site, node)
-    const route = await exporter.export(volume, await pool.backing(id), claim, op)
+    const others = (await pool.claims(id)).filter(each => each.node !== node)
+    const route = await exporter.export(volume, await pool.backing(id), [claim, ...others], op)
     // The attestation that the volume may be formatted is withdrawn as soon as the volume holds data.
     return {
       [TRANSPORT_KEY]: volume.transport,
@@ -52,8 +69,18 @@ export async function publishVolume(site: ControllerSite, request: PublishReques
       ...(volume.contentFrom !== undefined && { [CONTENT_FROM_KEY]: volume.contentFrom }),
     }
   } catch (error) {
-    if (isNew) await pool.release(id, node)
+    if (isNew) await withdraw(exporter, pool, id, node, op)
     throw error
+  }
+}
+
+/** A half-made export may have given the right already: then the claim stays until that is taken away. */
+async function withdraw(exporter: Exporter, pool: Pool, id: VolumeId, node: NodeId, op: Op): Promise<void> {
+  try {
+    if (!exporter.isLocal) await exporter.unexport(id, node, steady(op))
+    await pool.release(id, node)
+  } catch (error) {
+    op.log.error({ node, cause: String(error) }, 'could not undo a failed publish; its claim stays')
   }
 }
 
@@ -68,13 +95,15 @@ export async function unpublishVolume(
   if (!located) return
   const { pool, volume } = located
   const exporter = getExporter(site, `unpublish ${id}`, volume.transport)
-  // No node's call ends a wipe that is under way.
-  const isMeant = (claim: Claim) => (node === undefined ? claim.node !== WIPER : claim.node === node)
-  const claims = (await pool.claims(id)).filter(isMeant)
-  for (const claim of claims) {
-    await exporter.unexport(id, claim.node, op)
-    await pool.release(id, claim.node)
-  }
+  // No node's call ends a wipe that is under way. A node whose initiator was renamed is the same node.
+  const isMeant = (claim: Claim) => (node === undefined ? claim.node !== WIPER : isSameNode(claim.node, node))
+  await changeRights(exporter, located, op, async () => {
+    const claims = (await pool.claims(id)).filter(isMeant)
+    for (const claim of claims) {
+      await exporter.unexport(id, claim.node, op)
+      await pool.release(id, claim.node)
+    }
+  })
 }
 
 function requireUsable(asked: string, { volume }: Located, { capability }: PublishRequest): void {

@@ -3,6 +3,7 @@ import type { Pool } from '../pools/pool.ts'
 import type { Exporter } from '../transports/transport.ts'
 import { InvalidRequest, VolumeNotFound } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
+import type { Op } from '../volume/op.ts'
 import type { NodeId, Segments, Volume, VolumeId } from '../volume/types.ts'
 
 export interface ControllerSite {
@@ -57,6 +58,19 @@ export function getExporter(site: ControllerSite, asked: string, transport: stri
     found: `there is no transport "${transport}"`,
     next: `use one of the transports: ${[...site.exporters.keys()].join(', ')}`,
   })
+}
+
+/**
+ * Of those who change who may use a volume, in whatever process, one works at a time: restoring an export must not give
+ * back a right that is being taken away. Local exports are never restored.
+ */
+export async function changeRights<T>(
+  { isLocal }: Exporter,
+  { pool, volume }: Located,
+  op: Op,
+  work: () => Promise<T>,
+): Promise<T> {
+  return isLocal ? await work() : await pool.alone(volume.id, op, work)
 }
 
 function poolNames(site: ControllerSite): string {

@@ -9,6 +9,7 @@ import { loop } from '../transports/loop.ts'
 import type { Exporter } from '../transports/transport.ts'
 import { VolumeInUse } from '../volume/errors.ts'
 import type { Claim } from '../volume/types.ts'
+import { unpublishVolume } from './publish-volume.ts'
 import type { ControllerSite } from './site.ts'
 import { WIPER, wipeVolume } from './wipe-volume.ts'
 
@@ -84,6 +85,20 @@ describe('wiping a volume', () => {
     await wipeVolume(lab.site, lab.id, op)
     assert.deepEqual(seen, [[WIPER], 'PublishedElsewhere'])
     await lab.pool.claim(lab.id, claim)
+  })
+
+  it('is not ended by an unpublish from every node', async t => {
+    const { pool, id, site } = await written(t)
+    await pool.claim(id, { ...claim, node: WIPER })
+    await unpublishVolume(site, id, undefined, op)
+    assert.deepEqual(
+      (await pool.claims(id)).map(({ node }) => node),
+      [WIPER],
+    )
+    await pool.release(id, WIPER)
+    await pool.claim(id, claim)
+    await unpublishVolume(site, id, undefined, op)
+    assert.deepEqual(await pool.claims(id), [])
   })
 
   it('is ended by a repeat when a crash left its claim', async t => {

@@ -5,7 +5,7 @@ import type { Bytes, VolumeId } from '../volume/types.ts'
 /** Something that no record accounts for; a record without the thing; a thing that is not what its record says. */
 export type Verdict = 'ok' | 'orphan' | 'ghost' | 'mismatch'
 
-export type Kind = 'volume' | 'claim' | 'draft' | 'trash' | 'device' | 'view' | 'mount' | 'entry' | 'target'
+export type Kind = 'volume' | 'claim' | 'draft' | 'trash' | 'export' | 'device' | 'view' | 'mount' | 'entry' | 'target'
 
 /** Only what loses nothing. */
 export type Repair =
@@ -15,6 +15,10 @@ export type Repair =
   | { readonly do: 'forget'; readonly id: VolumeId }
   | { readonly do: 'forget-target'; readonly id: VolumeId; readonly path: string }
   | { readonly do: 'detach'; readonly id: VolumeId; readonly device: Device }
+  /** Log out from a target; refused while anything uses the disk. */
+  | { readonly do: 'disconnect'; readonly id: VolumeId }
+  /** Make the export of a volume what its claims say, and nothing if there are none. */
+  | { readonly do: 'restore'; readonly id: VolumeId }
   | { readonly do: 'discard'; readonly pool: string; readonly path: string }
   /** Remove a document that was never finished. */
   | { readonly do: 'remove-draft'; readonly path: string }
@@ -64,6 +68,10 @@ export function describeRepair(repair: Repair): string {
       return 'remove the target from the journal entry'
     case 'detach':
       return `detach ${repair.device.path}, if nothing uses it`
+    case 'disconnect':
+      return 'log out from its target, if nothing uses it'
+    case 'restore':
+      return 'make the export what the claims say'
     case 'discard':
     case 'remove-draft':
       return `remove ${repair.path}`

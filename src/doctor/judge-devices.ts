@@ -35,21 +35,21 @@ function judgeDevice(records: Records, own: OwnDevice): Finding {
   }
   const differs = differenceOf(records, own)
   if (differs) return trouble('mismatch', subject, differs)
-  if (id === undefined || isAccountedFor(records, id)) return ok(subject)
+  if (id === undefined || isAccountedFor(records, own, id)) return ok(subject)
   const users = usersOf(records, own)
   return trouble('orphan', subject, {
     found: `it shows ${backing}, and neither a claim nor the journal knows of it${users.map(each => `; ${each}`).join('')}`,
     remedy: 'detach it when nothing uses it',
-    repair: users.length === 0 ? { do: 'detach', id, device } : undefined,
+    repair: users.length > 0 ? undefined : own.isRemote ? { do: 'disconnect', id } : { do: 'detach', id, device },
   })
 }
 
 /** Why the device is not what the records of its volume say, if so. */
 function differenceOf(records: Records, own: OwnDevice): Trouble | undefined {
-  const { device, backing, id, doubts, superblock } = own
+  const { device, backing, id, doubts, superblock, isRemote } = own
   const kept = id === undefined ? undefined : records.kept(id)
   const others = id === undefined ? [] : records.devicesOf(id).filter(each => each.device.path !== device.path)
-  if (kept?.data && kept.data.path !== backing) {
+  if (kept?.data && !isRemote && kept.data.path !== backing) {
     const found = `it bears the identity of ${kept.id}, whose file is ${kept.data.path}, but shows ${backing}`
     return { found, remedy: 'detach it by hand: the driver would take it for the volume' }
   }
@@ -86,8 +86,9 @@ function contentDifference(records: Records, { device, superblock }: OwnDevice, 
 }
 
 /** An entry that cannot be read may well account for it. */
-function isAccountedFor(records: Records, id: VolumeId): boolean {
-  const kept = records.kept(id)
+function isAccountedFor(records: Records, { isRemote }: OwnDevice, id: VolumeId): boolean {
+  // A claim may be another node's: of a disk of this node only its journal knows.
+  const kept = isRemote ? undefined : records.kept(id)
   return (kept !== undefined && (kept.claims.length > 0 || kept.unreadable.length > 0)) || records.noted(id) !== 'no'
 }
 

@@ -1,6 +1,8 @@
 // What --repair does: only what loses nothing, alone with the volume, and only if the trouble is still there.
+import { restoreExport } from '../controller/restore-exports.ts'
 import { detachLoop } from '../linux/losetup.ts'
 import { settle } from '../node/recover.ts'
+import { findConnected } from '../node/site.ts'
 import { Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import { type Finding, keyOf, type Repair } from './finding.ts'
@@ -35,6 +37,15 @@ async function carryOut(sites: Sites, finding: Finding, what: Repair, op: Op): P
         await requireStill(sites, finding, op)
         await detachLoop(host, what.device, op)
       })
+    case 'disconnect':
+      return await journal.alone(what.id, op, async () => {
+        await requireStill(sites, finding, op)
+        const connected = await findConnected(node, what.id, op)
+        await connected?.connector.disconnect(what.id, op)
+      })
+    case 'restore':
+      await requireStill(sites, finding, op)
+      return await restoreExport(controller, what.id, op)
     case 'discard':
       await requireStill(sites, finding, op)
       return await controller.pools.get(what.pool)?.discard(what.path)

@@ -9,7 +9,7 @@ import { fakeHost } from '../host/fake.ts'
 import type { HostFiles } from '../host/host.ts'
 import { openJournal } from '../node/journal.ts'
 import { filePool } from '../pools/file.ts'
-import { TRANSPORTS } from '../transports/index.ts'
+import { connectorsOf } from '../transports/index.ts'
 import { Unavailable } from '../volume/errors.ts'
 import { digest, encodeVolumeId } from '../volume/ids.ts'
 import { look } from './doctor.ts'
@@ -53,7 +53,7 @@ async function setUp(t: TestContext, fails: (path: string) => Error | undefined 
     defaultPool: 'p',
     defaultTransport: 'loop',
   }
-  const connectors = new Map(Object.entries(TRANSPORTS).map(([name, each]) => [name, each.connector(host)]))
+  const connectors = connectorsOf(host, { nodeId: 'n' })
   const node = { ...base, host, connectors, journal: openJournal(host, join(folder, 'state')) }
   const sites: Sites = { controller, node }
   return { folder, sites, host }

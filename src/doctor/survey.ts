@@ -7,7 +7,7 @@ import { listMounts, type Mount } from '../linux/mount.ts'
 import type { Noted } from '../node/journal.ts'
 import type { NodeSite } from '../node/site.ts'
 import type { Inventory } from '../pools/pool.ts'
-import type { Attachment, Connector } from '../transports/transport.ts'
+import type { Attachment, Connector, Exported } from '../transports/transport.ts'
 import { DriverError } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { VolumeId } from '../volume/types.ts'
@@ -29,6 +29,8 @@ export interface Unseen {
 export interface Survey {
   readonly at: Date
   readonly pools: readonly { readonly name: string; readonly inventory: Inventory }[]
+  /** By transport: what is exported over a network, of those that could be looked at. */
+  readonly exports: ReadonlyMap<string, ReadonlyMap<VolumeId, Exported>>
   /** undefined if any of it could not be looked at: half of it would mislead. */
   readonly node: NodeFacts | undefined
   readonly unseen: readonly Unseen[]
@@ -44,7 +46,8 @@ export interface NodeFacts {
 }
 
 export interface OwnDevice extends Attachment {
-  readonly pool: string
+  /** undefined: of another host. */
+  readonly pool: string | undefined
   /** Why it does not show what it says that it shows. */
   readonly doubts: readonly string[]
   /** The kernel keeps a filesystem on it alive, perhaps mounted in another namespace. */
@@ -76,22 +79,29 @@ export async function survey({ controller, node, unseen = [] }: Sites, op: Op): 
     const inventory = await attempt(`pool ${name}`, () => pool.inventory())
     if (inventory) pools.push({ name, inventory })
   }
+  const exports = new Map<string, ReadonlyMap<VolumeId, Exported>>()
+  for (const [name, exporter] of controller.exporters) {
+    if (exporter.isLocal) continue
+    const found = await attempt(`the exports of transport ${name}`, () => exporter.exports(op))
+    if (found) exports.set(name, found)
+  }
   const journal = await attempt('the journal', () => node.journal.inventory())
   const attached = await attempt('the devices', () => listAttached(node))
   const mounts = await attempt('the mounts', () => listMounts(node.host))
   const at = new Date()
-  if (!journal || !attached || !mounts) return { at, pools, node: undefined, unseen: blind }
+  if (!journal || !attached || !mounts) return { at, pools, exports, node: undefined, unseen: blind }
   const devices: OwnDevice[] = []
   for (let n = 0; n < attached.length; n += AT_ONCE) {
     const group = attached.slice(n, n + AT_ONCE)
     const examined = group.map(async each => {
       const pool = poolOf(pools, each.attachment)
-      return pool === undefined ? [] : [{ pool, ...(await examine(node, mounts, each, op)) }]
+      const isOurs = pool !== undefined || (each.attachment.isRemote && each.attachment.id !== undefined)
+      return isOurs ? [{ pool, ...(await examine(node, mounts, each, op)) }] : []
     })
     devices.push(...(await Promise.all(examined)).flat())
   }
   const attachments = attached.map(({ attachment }) => attachment)
-  return { at, pools, node: { mounts, attachments, devices, journal }, unseen: blind }
+  return { at, pools, exports, node: { mounts, attachments, devices, journal }, unseen: blind }
 }
 
 interface Attached {

@@ -56,6 +56,12 @@ export interface HostFiles {
   createExclusive(path: string, content: string): Promise<boolean>
   /** Replaces or creates a file with this content, whole or not at all, and durable. */
   replace(path: string, content: string): Promise<void>
+  /** Writes to a file of the kernel that exists; nothing is durable, and the kernel may refuse with any errno. */
+  write(path: string, content: string | Secret): Promise<void>
+  /** Makes a symbolic link; fails if the path exists. */
+  link(path: string, destination: string): Promise<void>
+  /** Where a symbolic link leads; undefined when absent. */
+  readLink(path: string): Promise<string | undefined>
   /** Creates a sparse file of this size; fails if the path exists. */
   createSparse(path: string, size: Bytes): Promise<void>
   /** Creates a directory and its parents; fine if it exists. */

@@ -9,12 +9,16 @@ const MOST_AT_ONCE = 4
 /** libuv's default of 4 would be taken whole by one dead disk. Set before the first file call: see src/app/run.ts. */
 export const THREADS = 64
 
+const KERNEL = /^\/(?:proc|sys)\//
+/** Taking an export away waits for its I/O, and so for the disk below it. */
+const CONFIGFS = '/sys/kernel/config'
+
 /**
  * Files of the kernel pass; any other path belongs to the longest of these roots that it lies in, or to the rest. A call
  * on a place whose calls all hang throws Unavailable, and so does one that hangs; other places do not notice.
  */
 export function isolateFiles(files: HostFiles, roots: readonly string[], patienceMs = PATIENCE_MS): HostFiles {
-  const longestFirst = [...roots].sort((a, b) => b.length - a.length)
+  const longestFirst = [...roots, CONFIGFS].sort((a, b) => b.length - a.length)
   const places = new Map<string, Place>()
   const placeOf = (path: string): Place => {
     const root = longestFirst.find(each => path === each || path.startsWith(`${each}/`)) ?? '/'
@@ -25,7 +29,7 @@ export function isolateFiles(files: HostFiles, roots: readonly string[], patienc
   const guard =
     <A extends [path: string, ...rest: unknown[]], R>(verb: string, work: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> =>
-      /^\/(?:proc|sys)\//.test(args[0])
+      KERNEL.test(args[0]) && !args[0].startsWith(CONFIGFS)
         ? await work(...args)
         : await placeOf(args[0])(`${verb} ${args[0]}`, () => work(...args))
   return {
@@ -35,6 +39,9 @@ export function isolateFiles(files: HostFiles, roots: readonly string[], patienc
     space: guard('look for space in', files.space),
     createExclusive: guard('create', files.createExclusive),
     replace: guard('write', files.replace),
+    write: guard('write', files.write),
+    link: guard('link', files.link),
+    readLink: guard('read', files.readLink),
     createSparse: guard('create', files.createSparse),
     makeDirectory: guard('make', files.makeDirectory),
     rename: guard('rename', files.rename),

@@ -9,12 +9,15 @@ import {
   open,
   readdir,
   readFile,
+  readlink,
   rename,
   rmdir,
   statfs,
+  symlink,
   unlink,
 } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { Secret } from '../volume/secret.ts'
 import type { FileFacts, HostFiles, Space } from './host.ts'
 
 export const localFiles: HostFiles = {
@@ -24,6 +27,9 @@ export const localFiles: HostFiles = {
   space,
   createExclusive,
   replace,
+  write,
+  link: (path, destination) => symlink(destination, path),
+  readLink: path => unlessAbsent(readlink(path)),
   createSparse,
   makeDirectory: async path => {
     await mkdir(path, { recursive: true, mode: 0o700 })
@@ -87,6 +93,16 @@ async function replace(path: string, content: string): Promise<void> {
     throw error
   }
   await syncDirectory(dirname(path))
+}
+
+/** Without O_CREAT and O_TRUNC: a file of the kernel takes one write, and is there or not. */
+async function write(path: string, content: string | Secret): Promise<void> {
+  const file = await open(path, constants.O_WRONLY)
+  try {
+    await file.write(content instanceof Secret ? content.reveal() : content)
+  } finally {
+    await file.close()
+  }
 }
 
 async function writeDraft(path: string, content: string): Promise<string> {

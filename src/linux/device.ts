@@ -191,6 +191,29 @@ export async function flushBuffers(host: Host, device: Device, op: Op): Promise<
   await runLocked(host, device.path, flush, op)
 }
 
+/**
+ * Has anything taken the device for itself: a filesystem, in whatever mount namespace, a mapper, swap, a tool? BLKBSZSET
+ * does so for a moment, and fails when it cannot. The size is the one that the kernel chooses anyway.
+ */
+export async function isClaimed(host: Host, device: Device, op: Op): Promise<boolean> {
+  const { code, stderr } = await host.run(
+    {
+      file: 'blockdev',
+      args: ['--setbsz', '4096', device.path],
+      okCodes: [0, 1],
+      timeoutMs: DIRECT_READ_MS,
+      onAbort: 'kill',
+    },
+    op,
+  )
+  if (code === 0 || /busy/i.test(stderr)) return code !== 0
+  throw new Unavailable({
+    asked: `take ${device.path} for a moment`,
+    found: stderr.trim(),
+    next: 'check the device and call again',
+  })
+}
+
 /** Takes the read-only flag off a device that is not read-only by nature. Throws EffectMissing when it stays. */
 export async function makeWritable(host: Host, device: Device, op: Op): Promise<Device> {
   await host.run({ file: 'blockdev', args: ['--setrw', device.path], timeoutMs: 10_000, onAbort: 'finish' }, op)

@@ -1,5 +1,7 @@
 // flock(1): a lock that lives exactly as long as the tool that runs under it, also when the driver is killed.
-import type { Command, Host, Output } from '../host/host.ts'
+import { randomUUID } from 'node:crypto'
+import { dirname } from 'node:path'
+import type { Command, Host, HostFiles, Output } from '../host/host.ts'
 import { CommandFailed, OperationPending, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 
@@ -35,7 +37,7 @@ export async function runLocked(host: Host, path: string, command: Command, op: 
  * Keeps an exclusive lock on a file, which is created if absent, across all processes of the host until the answered
  * function is called or this process ends. Throws OperationPending when another process keeps it.
  */
-export async function holdLock(host: Host, path: string, op: Op): Promise<() => Promise<void>> {
+async function holdLock(host: Host, path: string, op: Op): Promise<() => Promise<void>> {
   try {
     return await host.hold({ file: 'flock', args: [...locking(path), 'cat'] }, op)
   } catch (error) {
@@ -46,6 +48,49 @@ export async function holdLock(host: Host, path: string, op: Op): Promise<() => 
       next: 'call again when it is done',
     })
   }
+}
+
+/**
+ * Runs the work under an exclusive lock across all processes of the host, on a file that is made for it and removed
+ * afterwards unless it is to be kept. Throws OperationPending when another process keeps the lock.
+ */
+export async function underLock<T>(
+  host: Host,
+  { path, isKept }: { path: string; isKept: () => Promise<boolean> },
+  op: Op,
+  work: () => Promise<T>,
+): Promise<T> {
+  const release = await holdFile(host, path, op)
+  try {
+    return await work()
+  } finally {
+    if (!(await isKept())) await host.files.removeFile(path)
+    await release()
+  }
+}
+
+/** A lock is removed by whoever holds it: what another process waited for may then be nobody's any more. */
+const LOCK_TRIES = 10
+
+/**
+ * Locks a file that is made for it. Its content is random: the same before and after the lock was had means that the file
+ * was never removed in between, and so that it is the one that everybody else locks.
+ */
+async function holdFile(host: Host, path: string, op: Op): Promise<() => Promise<void>> {
+  const { files } = host
+  for (let tries = 0; tries < LOCK_TRIES; tries += 1) {
+    const before = (await files.read(path)) ?? (await makeLock(files, path))
+    const release = await holdLock(host, path, op)
+    if (before !== undefined && (await files.read(path)) === before) return release
+    await release()
+  }
+  throw new Unavailable({ asked: `lock ${path}`, found: 'it is removed again and again', next: 'call again' })
+}
+
+async function makeLock(files: HostFiles, path: string): Promise<string | undefined> {
+  await files.makeDirectory(dirname(path))
+  await files.createExclusive(path, `${randomUUID()}\n`)
+  return await files.read(path)
 }
 
 function locking(path: string): string[] {

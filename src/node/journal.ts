@@ -1,8 +1,7 @@
 // The host journal: what this node is about to do, or did, with each volume; on the disk before the first side effect.
-import { randomUUID } from 'node:crypto'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Host, HostFiles } from '../host/host.ts'
-import { holdLock } from '../linux/flock.ts'
+import { underLock } from '../linux/flock.ts'
 import type { Capability } from '../volume/capability.ts'
 import { Unavailable } from '../volume/errors.ts'
 import { digest } from '../volume/ids.ts'
@@ -78,41 +77,11 @@ export function openJournal(host: Host, folder: string): Journal {
       for (const each of own) await files.removeFile(join(folder, each))
     },
     async alone(id, op, work) {
-      const path = join(folder, 'locks', digest(id))
-      const release = await holdFile(host, path, op)
-      try {
-        return await work()
-      } finally {
-        // Of a volume that is not on this node nothing stays.
-        if ((await files.read(pathOf(id))) === undefined) await files.removeFile(path)
-        await release()
-      }
+      // Of a volume that is not on this node nothing stays.
+      const isKept = async () => (await files.read(pathOf(id))) !== undefined
+      return await underLock(host, { path: join(folder, 'locks', digest(id)), isKept }, op, work)
     },
   }
-}
-
-/** A lock is removed by whoever holds it: what another process waited for may then be nobody's any more. */
-const LOCK_TRIES = 10
-
-/**
- * Locks a file that is made for it. Its content is random: the same before and after the lock was had means that the file
- * was never removed in between, and so that it is the one that everybody else locks.
- */
-async function holdFile(host: Host, path: string, op: Op): Promise<() => Promise<void>> {
-  const { files } = host
-  for (let tries = 0; tries < LOCK_TRIES; tries += 1) {
-    const before = (await files.read(path)) ?? (await makeLock(files, path))
-    const release = await holdLock(host, path, op)
-    if (before !== undefined && (await files.read(path)) === before) return release
-    await release()
-  }
-  throw new Unavailable({ asked: `lock ${path}`, found: 'it is removed again and again', next: 'call again' })
-}
-
-async function makeLock(files: HostFiles, path: string): Promise<string | undefined> {
-  await files.makeDirectory(dirname(path))
-  await files.createExclusive(path, `${randomUUID()}\n`)
-  return await files.read(path)
 }
 
 /** undefined when it vanished meanwhile. */

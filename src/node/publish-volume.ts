@@ -6,8 +6,9 @@ import { ensureDirectory, ensureFile, removeMountPoint, requireEmpty } from '../
 import { allowsManyTargets, type Capability, isReaderOnly } from '../volume/capability.ts'
 import { EffectMissing, IncompatibleExists, NotStaged, VolumeInUse } from '../volume/errors.ts'
 import { type Op, steady } from '../volume/op.ts'
-import type { VolumeId } from '../volume/types.ts'
+import type { Parameters, Route, VolumeId } from '../volume/types.ts'
 import type { Entry, Target } from './journal.ts'
+import { restageIfBroken } from './restage.ts'
 import { findConnected, mountsOf, type NodeSite, requireOwnMounts, resolvePaths } from './site.ts'
 import { detachIdleViews, ensureView } from './view.ts'
 
@@ -17,6 +18,9 @@ export interface PublishRequest {
   readonly targetPath: string
   readonly capability: Capability
   readonly readonly: boolean
+  /** As for NodeStageVolume: the volume may have to be staged again. */
+  readonly publishContext: Route
+  readonly volumeContext: Parameters
 }
 
 /**
@@ -40,6 +44,7 @@ export async function publishVolume(site: NodeSite, given: PublishRequest, op: O
 
 async function publish(site: NodeSite, asked: string, request: PublishRequest, op: Op): Promise<void> {
   const { id, targetPath, capability } = request
+  await restageIfBroken(site, request, await site.journal.find(id), op)
   const entry = await site.journal.find(id)
   const device = await requireStaged(site, asked, request, entry, op)
   const readonly = request.readonly || isReaderOnly(capability.mode) || device.readonly

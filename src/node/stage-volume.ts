@@ -35,6 +35,11 @@ export async function stageVolume(site: NodeSite, request: StageRequest, op: Op)
   await site.journal.alone(plan.id, op, () => stage(site, plan, op))
 }
 
+/** The same for a caller that has the volume alone already. */
+export async function stageAlone(site: NodeSite, request: StageRequest, op: Op): Promise<void> {
+  await stage(site, await examine(site, request, op), op)
+}
+
 async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
   const entry = await site.journal.find(plan.id)
   if (entry && (await isStaged(site, entry, op))) requireSameStage(plan, entry)

@@ -4,16 +4,18 @@
 //   <pool>/volumes/<id>/volume.json   what CreateVolume fixed for ever
 //   <pool>/volumes/<id>/claims/*.json which nodes may use it
 //   <pool>/pool.json                 the pool's own UUID, so that ids are unique on a host with several pools
+//   <pool>/locks/                    who changes the rights on a volume holds a kernel lock here
 //   <pool>/drafts/, <pool>/trash/     volumes that do not exist yet, or any more
 import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
+import { underLock } from '../linux/flock.ts'
 import { findMarkers } from '../linux/format-marker.ts'
 import { holdsData, lengthenFile, punchWhole, troublesOfFile } from '../linux/sparse.ts'
 import { MIB } from '../volume/capacity.ts'
 import { requireSharable } from '../volume/claim.ts'
 import { PoolFull, SizeOutOfRange, Unavailable, VolumeNotFound } from '../volume/errors.ts'
-import { encodeVolumeId } from '../volume/ids.ts'
+import { digest, encodeVolumeId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import { createQueue, type Queue } from '../volume/queue.ts'
 import type { Backing, Bytes, Claim, NodeId, Volume, VolumeId, VolumeSpec } from '../volume/types.ts'
@@ -21,6 +23,7 @@ import { claimPath, readClaims, requireUnclaimed } from './file-claims.ts'
 import { encodeClaim, encodePool, encodeVolume, parsePool, parseVolume, type VolumeDocument } from './file-documents.ts'
 import { takeInventory } from './file-inventory.ts'
 import { discard, discardStale, sweep } from './file-remains.ts'
+import { spaceTaken } from './file-space.ts'
 import type { Inventory, Pool, PoolConfig, PoolKind, Room } from './pool.ts'
 
 export const filePool: PoolKind = {
@@ -159,7 +162,7 @@ class FilePool implements Pool {
   }
 
   async room(): Promise<Room> {
-    const { promised, allocated } = await this.#promised()
+    const { promised, allocated } = await spaceTaken(this.#files, this.#root)
     const { available } = await this.#files.space(this.#root)
     const capacity = available + allocated // what the filesystem could hold if all volumes were emptied
     const total = (capacity * BigInt(Math.round(this.#overcommit * 1000))) / 1000n
@@ -216,6 +219,11 @@ class FilePool implements Pool {
     return await readClaims(this.#files, this.#at(id))
   }
 
+  async alone<T>(id: VolumeId, op: Op, work: () => Promise<T>): Promise<T> {
+    const isKept = async () => (await this.find(id)) !== undefined
+    return await underLock(this.#host, { path: join(this.#root, 'locks', digest(id)), isKept }, op, work)
+  }
+
   async inventory(): Promise<Inventory> {
     return await takeInventory(this.#files, this.name, this.#root)
   }
@@ -255,26 +263,8 @@ class FilePool implements Pool {
     }
   }
 
-  /** Bytes promised to volumes and drafts, and bytes that they occupy. */
-  async #promised(): Promise<{ promised: Bytes; allocated: Bytes }> {
-    const folders = await Promise.all(
-      ['volumes', 'drafts'].map(async folder => {
-        const names = (await this.#files.list(join(this.#root, folder))) ?? []
-        return names.map(name => join(this.#root, folder, name, 'data'))
-      }),
-    )
-    const facts = await Promise.all(folders.flat().map(path => this.#files.facts(path)))
-    return facts.reduce(
-      (sum, each) => ({
-        promised: sum.promised + (each?.size ?? 0n),
-        allocated: sum.allocated + (each?.allocated ?? 0n),
-      }),
-      { promised: 0n, allocated: 0n },
-    )
-  }
-
   async #requireRoom(asked: string, more: Bytes): Promise<void> {
-    const { promised } = await this.#promised()
+    const { promised } = await spaceTaken(this.#files, this.#root)
     const { total } = await this.room()
     if (promised + more > total) {
       throw new PoolFull({

@@ -84,6 +84,8 @@ export interface Pool {
   claim(id: VolumeId, claim: Claim): Promise<{ claim: Claim; isNew: boolean }>
   release(id: VolumeId, node: NodeId): Promise<void>
   claims(id: VolumeId): Promise<Claim[]>
+  /** Runs the work while nobody else, in whatever process, changes who may use the volume. Throws OperationPending. */
+  alone<T>(id: VolumeId, op: Op, work: () => Promise<T>): Promise<T>
   /** Everything that lies in the pool. Changes nothing; what cannot be read is named, not thrown. */
   inventory(): Promise<Inventory>
   /** Removes one of the inventory's stale remains; fine if it is gone. Throws VolumeInUse for one that is not stale. */

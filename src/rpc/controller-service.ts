@@ -97,19 +97,19 @@ export function controllerService(site: ControllerSite): Omit<Methods<Controller
       return { confirmed: { volume_capabilities, volume_context, parameters } }
     },
 
-    async ListVolumes(request) {
+    async ListVolumes(request, op) {
       if (request.max_entries < 0)
         throw new InvalidRequest({
           asked: 'list volumes',
           found: `max_entries ${request.max_entries}`,
           next: 'use 0 for all',
         })
-      const page = await listVolumes(site, { size: request.max_entries, token: request.starting_token })
+      const page = await listVolumes(site, { size: request.max_entries, token: request.starting_token }, op)
       return { entries: page.entries.map(encodeEntry), next_token: page.nextToken }
     },
 
-    async ControllerGetVolume(request) {
-      return encodeEntry(await describeVolume(site, request.volume_id))
+    async ControllerGetVolume(request, op) {
+      return encodeEntry(await describeVolume(site, request.volume_id, op))
     },
 
     async GetCapacity(request) {

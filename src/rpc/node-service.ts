@@ -58,6 +58,8 @@ export function nodeService(site: NodeSite): Methods<NodeHandlers> {
           targetPath: request.target_path,
           capability: parseCapability(`publish ${request.volume_id}`, request.volume_capability),
           readonly: request.readonly,
+          publishContext: parseMap(`publish ${request.volume_id}`, 'publish_context', request.publish_context),
+          volumeContext: request.volume_context,
         },
         op,
       )

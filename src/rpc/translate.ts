@@ -97,7 +97,8 @@ export function encodeVolume(volume: Volume): VolumeMessage {
     volume_id: volume.id,
     capacity_bytes: String(volume.size),
     volume_context: volume.parameters,
-    accessible_topology: [{ segments: volume.segments }],
+    // Empty: from everywhere.
+    accessible_topology: Object.keys(volume.segments).length === 0 ? [] : [{ segments: volume.segments }],
   }
 }
 

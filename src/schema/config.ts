@@ -1,6 +1,8 @@
 // The driver's configuration file: shape, defaults, and every problem named at once.
 import type { JSONSchemaType } from 'ajv'
 import { isPoolName } from '../volume/ids.ts'
+import { isIqn } from '../volume/node-id.ts'
+import { isPortal } from '../volume/portal.ts'
 import { isTopologyValue } from '../volume/topology.ts'
 import { compile, type Validation } from './validate.ts'
 
@@ -25,6 +27,8 @@ export interface Config {
   defaultPool: string
   defaultTransport: string
   pools: Record<string, FilePoolSettings>
+  /** Absent: volumes are reachable on their own host only. */
+  iscsi?: IscsiSettings
   log: { level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
 }
 
@@ -34,6 +38,48 @@ export interface FilePoolSettings {
   overcommit: number
   sectorSize: 512 | 4096
 }
+
+export interface IscsiSettings {
+  /** Controller: what serves the volumes. */
+  target: 'lio' | 'tgt'
+  /** Controller: the addresses of the storage host for nodes, IP:PORT. A node has none. */
+  portals: string[]
+  /** How initiators, and for `mutual` targets too, prove themselves. The same on controller and nodes. */
+  chap: 'none' | 'one-way' | 'mutual'
+  /** What CHAP secrets are derived from; the same file on controller and nodes. */
+  chapKeyFile?: string
+  /** Node: instead of the name that follows from the nodeId. */
+  initiatorName?: string
+  /** Node: run iscsiadm in the namespaces of the host's init, where iscsid is. */
+  inHostNamespaces: boolean
+  /** Node: how long one attempt to log in may take. */
+  loginTimeoutSeconds: number
+  /** Node: how long I/O waits for a lost session before it fails. */
+  replacementTimeoutSeconds: number
+  /** Node: how often an idle connection is tried, and how long an answer may take. */
+  noopIntervalSeconds: number
+  noopTimeoutSeconds: number
+}
+
+const seconds = (preset: number) => ({ type: 'integer', minimum: 1, maximum: 86_400, default: preset }) as const
+
+const iscsi: JSONSchemaType<IscsiSettings> = {
+  type: 'object',
+  required: [],
+  additionalProperties: false,
+  properties: {
+    target: { type: 'string', enum: ['lio', 'tgt'], default: 'lio' },
+    portals: { type: 'array', items: { type: 'string' }, default: [] },
+    chap: { type: 'string', enum: ['none', 'one-way', 'mutual'], default: 'none' },
+    chapKeyFile: { type: 'string', pattern: '^/.+', nullable: true },
+    initiatorName: { type: 'string', nullable: true },
+    inHostNamespaces: { type: 'boolean', default: false },
+    loginTimeoutSeconds: seconds(5),
+    replacementTimeoutSeconds: seconds(120),
+    noopIntervalSeconds: seconds(5),
+    noopTimeoutSeconds: seconds(5),
+  },
+} as unknown as JSONSchemaType<IscsiSettings>
 
 const pool: JSONSchemaType<FilePoolSettings> = {
   type: 'object',
@@ -72,6 +118,7 @@ export const configSchema: JSONSchemaType<Config> = {
       additionalProperties: pool,
       default: { default: { type: 'file', path: '/var/lib/ashlar/pool', overcommit: 1, sectorSize: 512 } },
     },
+    iscsi: { ...iscsi, nullable: true },
     log: {
       type: 'object',
       required: [],
@@ -88,7 +135,7 @@ const check = compile(configSchema)
 export function validateConfig(input: unknown): Validation<Config> {
   const shape = check(input)
   if (shape.problems.length > 0 || !('value' in shape)) return shape
-  const { pools, defaultPool, zone, region } = shape.value
+  const { pools, defaultPool, zone, region, iscsi: network } = shape.value
   const [first, ...rest] = [
     ...Object.keys(pools)
       .filter(name => !isPoolName(name))
@@ -97,6 +144,22 @@ export function validateConfig(input: unknown): Validation<Config> {
     ...Object.entries({ zone, region })
       .filter(([, value]) => value !== undefined && !isTopologyValue(value))
       .map(([key]) => `${key} must be 1 to 63 letters, digits, "-", "_" or "."`),
+    ...(network ? problemsOfIscsi(network) : []),
   ]
   return first === undefined ? shape : { problems: [first, ...rest] }
+}
+
+function problemsOfIscsi({ target, portals, chap, chapKeyFile, initiatorName }: IscsiSettings): string[] {
+  return [
+    ...portals
+      .filter(each => !isPortal(each))
+      .map(each => `iscsi.portals: "${each}" is not IP:PORT, as 10.0.0.1:3260 or [fd00::1]:3260`),
+    ...(chap !== 'none' && chapKeyFile === undefined ? [`iscsi.chapKeyFile is needed for iscsi.chap ${chap}`] : []),
+    ...(chap !== 'none' && target === 'tgt'
+      ? ['iscsi.chap must be none for target tgt: its only tool takes secrets as arguments, which everybody can read']
+      : []),
+    ...(initiatorName !== undefined && !isIqn(initiatorName)
+      ? [`iscsi.initiatorName "${initiatorName}" is not a name like iqn.2026-01.org.example:node-a`]
+      : []),
+  ]
 }

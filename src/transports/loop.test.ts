@@ -127,7 +127,7 @@ describe('what lies below a device', () => {
     const { path, host, connector, exporter } = await onFile(t)
     const both = async () => [
       (await connector.troublesOf(device)).join(),
-      (await exporter.troubles()).get(id)?.join() ?? '',
+      (await exporter.troubles(op)).get(id)?.join() ?? '',
     ]
     assert.deepEqual(await both(), ['', ''])
     await truncate(path, 512)
@@ -137,7 +137,7 @@ describe('what lies below a device', () => {
     assert.match((await connector.troublesOf(device)).join(), /deleted.*lost when it is detached/)
     host.kernel.delete(BACKING)
     assert.match((await connector.troublesOf(device)).join(), /backed by nothing/)
-    assert.equal((await exporter.troubles()).get(id), undefined)
+    assert.equal((await exporter.troubles(op)).get(id), undefined)
   })
 
   it('is two devices on one file for the controller', async t => {
@@ -145,7 +145,7 @@ describe('what lies below a device', () => {
     const twin = deviceOf(device.size, { path: '/dev/loop8', kname: 'loop8', number: '7:8' })
     for (const [file, text] of Object.entries(kernelOf(twin, path))) host.kernel.set(file, text)
     assert.match(
-      (await exporter.troubles()).get(id)?.join() ?? '',
+      (await exporter.troubles(op)).get(id)?.join() ?? '',
       /several devices show it: \/dev\/loop7, \/dev\/loop8/,
     )
   })
@@ -177,6 +177,6 @@ it('a device that goes as soon as somebody closes it is not used again, neither 
   const spec = { id, name: 'n', capabilities: [], parameters: {}, transport: 'loop', sectorSize: 512, segments: {} }
   const claim = { node: 'n', readonly: false, capability: BLOCK, blank: true }
   const { size } = device
-  await assert.rejects(exporter.export({ ...spec, pool: 'p', size }, { path, size }, claim, op), leaving)
+  await assert.rejects(exporter.export({ ...spec, pool: 'p', size }, { path, size }, [claim], op), leaving)
   assert.deepEqual(host.said, [])
 })

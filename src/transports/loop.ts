@@ -16,8 +16,9 @@ import {
 import { holdsData, troublesOfFile } from '../linux/sparse.ts'
 import { InvalidRequest, Unavailable, VolumeInUse, VolumeNotFound, WrongDevice } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
+import { isSameNode } from '../volume/node-id.ts'
 import type { Op } from '../volume/op.ts'
-import type { Bytes, Route, VolumeId } from '../volume/types.ts'
+import type { Bytes, NodeId, Route, VolumeId } from '../volume/types.ts'
 import type { Attachment, Connector, Exporter, Transport } from './transport.ts'
 
 /** What travels to the node, beside `device_path`. */
@@ -29,10 +30,10 @@ interface LoopRoute {
   readonly size: Bytes
 }
 
-export const loop: Transport = {
-  exporter: (host, { nodeId }) => createExporter(host, nodeId),
-  connector: createConnector,
-}
+export const loop = {
+  exporter: (host: Host, { nodeId }: { nodeId: NodeId }) => createExporter(host, nodeId),
+  connector: (host: Host) => createConnector(host),
+} satisfies Transport
 
 export function encodeLoopRoute(route: LoopRoute): Route {
   return {
@@ -94,8 +95,9 @@ async function detachAll(host: Host, id: VolumeId, op: Op): Promise<void> {
 
 function createExporter(host: Host, nodeId: string): Exporter {
   return {
-    reaches: node => node === nodeId,
-    async export(volume, backing, claim, op) {
+    isLocal: true,
+    reaches: node => isSameNode(node, nodeId),
+    async export(volume, backing, [claim], op) {
       const route = {
         backingFile: backing.path,
         sectorSize: volume.sectorSize,
@@ -106,6 +108,10 @@ function createExporter(host: Host, nodeId: string): Exporter {
       return { device_path: device.path, ...encodeLoopRoute(route) }
     },
     unexport: (id, _node, op) => detachAll(host, id, op),
+    withdraw: (id, op) => detachAll(host, id, op),
+    requireGrowable: async () => undefined,
+    grow: async () => undefined, // the node rescans
+    exports: async () => new Map(),
     troubles: () => troublesByVolume(host),
     async requireUnused(id) {
       for (const device of await devicesOf(host, id)) {

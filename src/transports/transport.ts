@@ -1,8 +1,9 @@
 // What a transport is: how a node reaches the bytes. One half stands beside the bytes, the other on the node.
 import type { Host } from '../host/host.ts'
 import type { Device } from '../linux/device.ts'
+import type { IscsiSettings } from '../schema/config.ts'
 import type { Op } from '../volume/op.ts'
-import type { Backing, Claim, NodeId, Route, Volume, VolumeId } from '../volume/types.ts'
+import type { Backing, Bytes, Claim, NodeId, Route, Volume, VolumeId } from '../volume/types.ts'
 
 /** A device of the transport's kind on this node, whoever made it. */
 export interface Attachment {
@@ -13,20 +14,44 @@ export interface Attachment {
   readonly isLastWay: boolean
   /** The volume that it bears the identity of, if any; whether there is such a volume is another question. */
   readonly id: VolumeId | undefined
+  /** The bytes are on another host: what the device itself says is all that can be seen of them from here. */
+  readonly isRemote?: true
+}
+
+export interface Exported {
+  /** Path of what nodes see. */
+  readonly backing: string
+  readonly size: Bytes
+  /** Complete, and open for nodes. */
+  readonly enabled: boolean
+  readonly holders: readonly { readonly initiator: string; readonly readonly: boolean }[]
 }
 
 /** Beside the bytes: gives a node the right and the means to reach a volume, and takes them away. */
 export interface Exporter {
+  /** Only the node beside the bytes can be served. Exports of other transports are restored after a reboot. */
+  readonly isLocal: boolean
   /** Can this node be served at all? */
   reaches(node: NodeId): boolean
-  /** Idempotent. The route carries `device_path` (a hint) and what the connector needs to prove the device. */
-  export(volume: Volume, backing: Backing, claim: Claim, op: Op): Promise<Route>
+  /**
+   * Gives the nodes of these claims, and no others, the means to reach the volume, and answers the route of the first.
+   * Idempotent. The route carries `device_path` (a hint) and what the connector needs to prove the device.
+   */
+  export(volume: Volume, backing: Backing, claims: readonly [Claim, ...Claim[]], op: Op): Promise<Route>
   /** After this the node cannot write any more. Throws VolumeInUse when that cannot be achieved. */
   unexport(id: VolumeId, node: NodeId, op: Op): Promise<void>
+  /** The same for all nodes at once, whatever their names: nothing of the export is left. */
+  withdraw(id: VolumeId, op: Op): Promise<void>
+  /** Throws VolumeInUse while the volume cannot grow because it is exported. Before its pool lets it grow. */
+  requireGrowable(id: VolumeId, op: Op): Promise<void>
+  /** Shows the size that the volume has grown to; fine if it is not exported. */
+  grow(volume: Volume, backing: Backing, op: Op): Promise<void>
+  /** What is exported now, from the kernel or the daemon alone, whoever did it; empty for a local transport. */
+  exports(op: Op): Promise<ReadonlyMap<VolumeId, Exported>>
   /** Proves that nothing reaches the bytes, before they are deleted. Throws VolumeInUse. */
   requireUnused(id: VolumeId, op: Op): Promise<void>
   /** What is wrong with the ways to the bytes, in words, of every volume that has troubles; for the volume condition. */
-  troubles(): Promise<ReadonlyMap<VolumeId, readonly string[]>>
+  troubles(op: Op): Promise<ReadonlyMap<VolumeId, readonly string[]>>
 }
 
 /** On the node: turns a route into a block device, and back into nothing. */
@@ -54,12 +79,13 @@ export interface Connector {
 }
 
 export interface TransportConfig {
-  /** Of the node that this process runs on. */
+  /** Name of the node that this process runs on. */
   readonly nodeId: NodeId
+  readonly iscsi?: IscsiSettings | undefined
 }
 
-/** A registry entry: a process builds only the half that it needs. */
+/** A registry entry: a process builds only the half that it needs. undefined: the configuration does not ask for it. */
 export interface Transport {
-  exporter(host: Host, config: TransportConfig): Exporter
-  connector(host: Host): Connector
+  exporter(host: Host, config: TransportConfig): Exporter | undefined
+  connector(host: Host, config: TransportConfig): Connector | undefined
 }

@@ -1,4 +1,4 @@
-// A string that prints as *** everywhere; `reveal` is called in host/local.ts only.
+// A string that prints as *** everywhere; only the folder `host` calls `reveal`.
 import { inspect } from 'node:util'
 
 export class Secret {
@@ -6,6 +6,11 @@ export class Secret {
 
   constructor(value: string) {
     this.#value = value
+  }
+
+  /** A text with secrets in it is one too. */
+  static join(parts: readonly (string | Secret)[]): Secret {
+    return new Secret(parts.map(part => (part instanceof Secret ? part.#value : part)).join(''))
   }
 
   reveal(): string {

@@ -24,7 +24,7 @@ export function matches(segments: Segments, wanted: Segments): boolean {
   return Object.entries(wanted).every(([key, value]) => segments[key] === value)
 }
 
-/** True when nothing is required, or one of the requisite topologies contains the place. */
+/** True when nothing is required, or one of the requisite topologies contains the place. No segments: it is everywhere. */
 export function isServed(segments: Segments, requisite: readonly Segments[]): boolean {
-  return requisite.length === 0 || requisite.some(each => matches(segments, each))
+  return Object.keys(segments).length === 0 || requisite.length === 0 || requisite.some(each => matches(segments, each))
 }

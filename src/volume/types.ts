@@ -37,6 +37,8 @@ export interface Claim {
   readonly capability: Capability
   /** True if the volume held no data when this claim was made: nothing at all, or an unfinished format. */
   readonly blank: boolean
+  /** Random, another one for each claim: secrets of the publish derive from it. Absent before 0.3.0. */
+  readonly nonce?: string
 }
 
 /** Travels as publish_context; each transport knows its own keys. Never a secret: it is stored in an API object. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { fakeHost } from '../../src/host/fake.ts'
 import { TRANSPORTS } from '../../src/transports/index.ts'
+import type { TransportConfig } from '../../src/transports/transport.ts'
 import { encodeVolumeId } from '../../src/volume/ids.ts'
 import type { Route } from '../../src/volume/types.ts'
 import { deviceOf, failure, kernelOf, testOp } from '../fixtures.ts'
@@ -10,6 +11,20 @@ import { TRANSPORT_FIXTURES } from './transport-fixtures.ts'
 
 const op = testOp()
 const id = encodeVolumeId('p', 'one')
+/** With everything that any transport needs. */
+const CONFIG: TransportConfig = {
+  nodeId: 'n1',
+  iscsi: {
+    target: 'lio',
+    portals: ['192.0.2.1:3260'],
+    chap: 'none',
+    inHostNamespaces: false,
+    loginTimeoutSeconds: 5,
+    replacementTimeoutSeconds: 120,
+    noopIntervalSeconds: 5,
+    noopTimeoutSeconds: 5,
+  },
+}
 const other = encodeVolumeId('p', 'two')
 
 for (const [type, transport] of Object.entries(TRANSPORTS)) {
@@ -21,7 +36,9 @@ for (const [type, transport] of Object.entries(TRANSPORTS)) {
   /** A machine without a single device; every command on it fails. */
   const setUp = (kernel: Record<string, string> = {}) => {
     const host = fakeHost([], { '/proc/self/mountinfo': '', ...kernel })
-    return { host, connector: transport.connector(host), exporter: transport.exporter(host, { nodeId: 'n1' }) }
+    const [connector, exporter] = [transport.connector(host, CONFIG), transport.exporter(host, CONFIG)]
+    assert.ok(connector && exporter)
+    return { host, connector, exporter }
   }
 
   describe(`transport ${type}`, () => {

@@ -74,7 +74,11 @@ async function up(number: number, as: FsType): Promise<Volume> {
   mkdirSync(staging, { recursive: true })
   report(number, 'staging')
   await stageVolume(node, { id, stagingPath: staging, capability, publishContext, volumeContext: {} }, op)
-  await publishVolume(node, { id, stagingPath: staging, targetPath: target, capability, readonly: false }, op)
+  await publishVolume(
+    node,
+    { id, stagingPath: staging, targetPath: target, capability, readonly: false, publishContext, volumeContext: {} },
+    op,
+  )
   return { id, staging, target }
 }
 

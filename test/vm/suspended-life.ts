@@ -51,7 +51,11 @@ async function up(pool: string): Promise<{ id: string; target: string }> {
   const [staging, target] = [join(folder, `${pool}-staging`), join(folder, `${pool}-target`)]
   mkdirSync(staging)
   await stageVolume(node, { id, stagingPath: staging, capability, publishContext, volumeContext: {} }, op)
-  await publishVolume(node, { id, stagingPath: staging, targetPath: target, capability, readonly: false }, op)
+  await publishVolume(
+    node,
+    { id, stagingPath: staging, targetPath: target, capability, readonly: false, publishContext, volumeContext: {} },
+    op,
+  )
   return { id, target }
 }
 
@@ -64,7 +68,7 @@ try {
   const onTheDead = Array.from({ length: 8 }, () => assert.rejects(statsOf(onDead), failure('unavailable')))
   for (let n = 0; n < STATS; n += 1) {
     assert.equal((await statsOf(onAlive)).condition.abnormal, false)
-    assert.equal((await describeVolume(controller, onAlive.id)).condition.abnormal, false)
+    assert.equal((await describeVolume(controller, onAlive.id, op)).condition.abnormal, false)
   }
   await Promise.all(onTheDead)
   // The child of the first question still hangs: the next answer comes without another.

@@ -7,7 +7,7 @@ import { POOLS } from '../../../src/pools/index.ts'
 import type { Pool } from '../../../src/pools/pool.ts'
 import { controllerService } from '../../../src/rpc/controller-service.ts'
 import { nodeService } from '../../../src/rpc/node-service.ts'
-import { TRANSPORTS } from '../../../src/transports/index.ts'
+import { connectorsOf, exportersOf } from '../../../src/transports/index.ts'
 import { type Op, SILENT } from '../../../src/volume/op.ts'
 import { nodeSegments } from '../../../src/volume/topology.ts'
 
@@ -36,18 +36,17 @@ export async function startDriver(host: Host, { nodeId, stateDir }: Place, op: O
     pools.set(POOL_NAME, await kind.open(host, POOL_NAME, { type, path: POOL_PATH, overcommit: 1, sectorSize: 512 }))
   // Volumes keep the place that they were made for, also when another node takes over the pool.
   const base = { nodeId, segments: nodeSegments('csi.example.org', { node: 'anywhere' }), maxVolumesPerNode: 0 }
-  const transports = Object.entries(TRANSPORTS)
   const controller: ControllerSite = {
     ...base,
     pools,
-    exporters: new Map(transports.map(([name, each]) => [name, each.exporter(host, { nodeId })])),
+    exporters: exportersOf(host, { nodeId }),
     defaultPool: POOL_NAME,
     defaultTransport: 'loop',
   }
   const node: NodeSite = {
     ...base,
     host,
-    connectors: new Map(transports.map(([name, each]) => [name, each.connector(host)])),
+    connectors: connectorsOf(host, { nodeId }),
     journal: openJournal(host, stateDir),
   }
   const methods = { ...controllerService(controller), ...nodeService(node) } as Record<string, AnyMethod>

@@ -52,6 +52,9 @@ export function memoryFiles(state: () => State): HostFiles {
     async space(path) {
       return inode(path) ? { total: SPACE, available: SPACE } : failWith('ENOENT', path)
     },
+    write: async path => failWith('ENOENT', path),
+    link: async path => failWith('ENOENT', path),
+    readLink: async () => undefined,
     async createExclusive(path, content) {
       const { disk } = state()
       parentOf(disk, path)

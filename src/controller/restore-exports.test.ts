@@ -1,0 +1,160 @@
+// Tests of restoring: exports are what the claims say, after a reboot and beside calls, and what is not ours stays.
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { type FakeTarget, fakeTarget } from '../../test/fake-target.ts'
+import { BLOCK, MIB, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { localHost } from '../host/local.ts'
+import { filePool } from '../pools/file.ts'
+import type { IscsiSettings } from '../schema/config.ts'
+import { createExporter } from '../transports/iscsi/exporter.ts'
+import { targetName } from '../transports/iscsi/names.ts'
+import type { VolumeId } from '../volume/types.ts'
+import { publishVolume, unpublishVolume } from './publish-volume.ts'
+import { restoreExports } from './restore-exports.ts'
+import type { ControllerSite } from './site.ts'
+
+const op = testOp()
+const NODE = 'a/iqn.2026-01.dev.ashlar:node.a'
+const OTHER = 'b/iqn.2026-01.dev.ashlar:node.b'
+const settings = { portals: ['10.0.0.1:3260'], chap: 'none', target: 'lio' } as unknown as IscsiSettings
+
+async function setUp(t: TestContext, fake: FakeTarget = fakeTarget()) {
+  const host = localHost()
+  const config = { type: 'file', path: await temporaryFolder(t), overcommit: 1, sectorSize: 512 } as const
+  const pool = await filePool.open(host, 'p', config)
+  const site: ControllerSite = {
+    pools: new Map([['p', pool]]),
+    exporters: new Map([['iscsi', createExporter(host, settings, fake)]]),
+    defaultPool: 'p',
+    defaultTransport: 'iscsi',
+    segments: {},
+    nodeId: 's',
+    maxVolumesPerNode: 0,
+  }
+  const make = async (name: string): Promise<VolumeId> => {
+    const spec = {
+      id: pool.idFor(name),
+      name,
+      capabilities: [BLOCK],
+      parameters: {},
+      transport: 'iscsi',
+      sectorSize: 512,
+      segments: {},
+    }
+    return (await pool.create(spec, MIB, op)).id
+  }
+  const publish = (id: VolumeId, node = NODE) =>
+    publishVolume(site, { id, node, capability: BLOCK, readonly: false }, op)
+  return { site, pool, fake, make, publish }
+}
+
+describe('restoring exports', () => {
+  it('brings back what a reboot took, and then has nothing more to do', async t => {
+    const { site, fake, make, publish } = await setUp(t)
+    const ids = [await make('one'), await make('two'), await make('never published')]
+    for (const id of ids.slice(0, 2)) await publish(id)
+    const before = new Map(fake.documents)
+    assert.equal(await restoreExports(site, op), 0)
+    fake.forget()
+    assert.equal(await restoreExports(site, op), 2)
+    assert.deepEqual(fake.documents, before)
+    assert.equal(await restoreExports(site, op), 0)
+  })
+
+  it('takes away rights and exports that no claim gives', async t => {
+    const { site, pool, fake, make, publish } = await setUp(t)
+    const id = await make('one')
+    await publish(id)
+    const document = fake.documents.get(targetName(id))
+    assert.ok(document)
+    const stranger = { initiator: 'iqn.2026-01.dev.ashlar:node.evil', readonly: false }
+    fake.documents.set(document.target, { ...document, rights: [...document.rights, stranger] })
+    await restoreExports(site, op)
+    assert.deepEqual(fake.documents.get(document.target), document)
+    await pool.release(id, NODE)
+    await restoreExports(site, op)
+    assert.equal(fake.documents.size, 0)
+  })
+
+  it('leaves alone what shows another file, and volumes that it does not know', async t => {
+    const { site, fake, make, publish } = await setUp(t)
+    const id = await make('one')
+    await publish(id)
+    const document = fake.documents.get(targetName(id))
+    assert.ok(document)
+    const foreign = { ...document, backing: { ...document.backing, path: '/elsewhere/data' } }
+    const unknown = { ...document, target: targetName('vol-q-00000000000000000000000000000000') }
+    fake.documents.set(foreign.target, foreign)
+    fake.documents.set(unknown.target, unknown)
+    assert.equal(await restoreExports(site, op), 0)
+    assert.deepEqual([...fake.documents.values()], [foreign, unknown])
+  })
+
+  it('does not give back a right that is being taken away, whenever it looks', async t => {
+    const fake = fakeTarget()
+    const { site, make, publish } = await setUp(t, fake)
+    const id = await make('one')
+    await publish(id)
+    // It reads the claim, and then has to wait until the unpublish has come to its end.
+    const revoke = fake.revoke.bind(fake)
+    let restoring: Promise<number> | undefined
+    fake.revoke = async (...args) => {
+      await revoke(...args)
+      restoring = restoreExports(site, op)
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+    await unpublishVolume(site, id, NODE, op)
+    await restoring
+    assert.equal(fake.documents.size, 0)
+    await publish(id, OTHER)
+    assert.deepEqual(
+      fake.documents.get(targetName(id))?.rights.map(({ initiator }) => initiator),
+      [OTHER.slice(2)],
+    )
+  })
+
+  it('never throws, and tries the others when one fails', async t => {
+    const { site, fake, make, publish } = await setUp(t)
+    const ids = [await make('one'), await make('two')]
+    for (const id of ids) await publish(id)
+    fake.forget()
+    const apply = fake.apply.bind(fake)
+    fake.apply = async (document, each) => {
+      if (document.target === targetName([...ids].sort()[0] ?? '')) throw new Error('EIO')
+      await apply(document, each)
+    }
+    assert.equal(await restoreExports(site, op), 1)
+    fake.die()
+    assert.equal(await restoreExports(site, op), 0)
+  })
+})
+
+describe('publishing over a network', () => {
+  it('keeps its claim when a failed export cannot be taken back, and gives it up when it can', async t => {
+    const { pool, fake, make, publish } = await setUp(t)
+    const id = await make('one')
+    const { apply, revoke } = fake
+    fake.apply = async (...args) => {
+      await apply(...args)
+      throw new Error('EIO after all')
+    }
+    await assert.rejects(publish(id), /EIO after all/)
+    assert.deepEqual([fake.documents.size, await pool.claims(id)], [0, []])
+    fake.revoke = async () => {
+      throw new Error('cannot revoke')
+    }
+    await assert.rejects(publish(id), /EIO after all/)
+    assert.equal((await pool.claims(id)).length, 1)
+    Object.assign(fake, { apply, revoke })
+    await publish(id)
+  })
+
+  it('is ended by the same node under another initiator name', async t => {
+    const { site, fake, pool, make, publish } = await setUp(t)
+    const id = await make('one')
+    await publish(id)
+    await assert.rejects(publish(id, 'a/iqn.2026-01.org.example:renamed'), { kind: 'failed-precondition' })
+    await unpublishVolume(site, id, 'a/iqn.2026-01.org.example:renamed', op)
+    assert.deepEqual([fake.documents.size, await pool.claims(id)], [0, []])
+  })
+})

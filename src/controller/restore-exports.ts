@@ -1,0 +1,92 @@
+// Exports that vanished with a reboot of the storage host, or a restart of its daemon, come back; those of nobody go.
+import type { Exported, Exporter } from '../transports/transport.ts'
+import { parseNodeId } from '../volume/node-id.ts'
+import type { Op } from '../volume/op.ts'
+import type { Backing, Claim, VolumeId } from '../volume/types.ts'
+import { type ControllerSite, changeRights, findVolume, getExporter, getVolume, type Located } from './site.ts'
+
+/**
+ * Makes the exports of every volume what its claims say. One that cannot be restored is logged, and tried again at the
+ * next look; the others do not wait for it. Answers how many were changed. Never throws.
+ */
+export async function restoreExports(site: ControllerSite, op: Op): Promise<number> {
+  let changed = 0
+  for (const [transport, exporter] of site.exporters) {
+    if (exporter.isLocal) continue
+    const started = Date.now()
+    const before = changed
+    try {
+      const exports = await exporter.exports(op)
+      for (const id of await idsOf(site)) {
+        if (await restoreOrWarn(site, transport, exporter, id, exports.get(id), op)) changed += 1
+      }
+    } catch (error) {
+      op.log.warn({ transport, cause: String(error) }, 'could not look at the exports')
+    }
+    if (changed > before)
+      op.log.info({ transport, exports: changed - before, ms: Date.now() - started }, 'exports restored')
+  }
+  return changed
+}
+
+/** The same for one volume. Throws what keeps it from being done. */
+export async function restoreExport(site: ControllerSite, id: VolumeId, op: Op): Promise<void> {
+  const located = await getVolume(site, `restore the export of ${id}`, id)
+  const exporter = getExporter(site, `restore the export of ${id}`, located.volume.transport)
+  await restore(exporter, located, (await exporter.exports(op)).get(id), op)
+}
+
+async function idsOf({ pools }: ControllerSite): Promise<VolumeId[]> {
+  return (await Promise.all([...pools.values()].map(pool => pool.list()))).flat()
+}
+
+async function restoreOrWarn(
+  site: ControllerSite,
+  transport: string,
+  exporter: Exporter,
+  id: VolumeId,
+  exported: Exported | undefined,
+  op: Op,
+): Promise<boolean> {
+  try {
+    const located = await findVolume(site, id)
+    if (located?.volume.transport !== transport) return false
+    return await restore(exporter, located, exported, op)
+  } catch (error) {
+    op.log.warn({ volume: id, cause: String(error) }, 'could not restore an export')
+    return false
+  }
+}
+
+async function restore(exporter: Exporter, located: Located, seen: Exported | undefined, op: Op): Promise<boolean> {
+  const { pool, volume } = located
+  const claims = await pool.claims(volume.id)
+  if (claims.length === 0 && !seen) return false
+  const backing = await pool.backing(volume.id)
+  if (seen && isAsClaimed(seen, backing, claims)) return false
+  // The export of a namesake in a pool of somebody else is none of ours.
+  if (seen && seen.backing !== backing.path) {
+    throw new Error(`its target shows ${seen.backing || 'nothing'}, not ${backing.path}; it is left alone`)
+  }
+  return await changeRights(exporter, located, op, async () => {
+    // Read again: a call may have changed them meanwhile.
+    const [first, ...others] = await pool.claims(volume.id)
+    if (first) await exporter.export(volume, backing, [first, ...others], op)
+    else await exporter.withdraw(volume.id, op)
+    return true
+  })
+}
+
+/** Does the export give each claim what it says, and nobody else anything? */
+export function isAsClaimed(
+  { enabled, size, holders, backing }: Exported,
+  kept: Pick<Backing, 'path' | 'size'>,
+  claims: readonly Claim[],
+): boolean {
+  const isHeld = (claim: Claim) =>
+    holders.some(
+      ({ initiator, readonly }) => initiator === parseNodeId(claim.node).initiator && readonly === claim.readonly,
+    )
+  const isWhole = enabled && backing === kept.path && size === kept.size
+  return isWhole && holders.length === claims.length && claims.every(isHeld)
+}

@@ -1,0 +1,259 @@
+// Changes of LIO through configfs: each is a few system calls, is safe to repeat, and says what the kernel refused.
+import type { Host } from '../host/host.ts'
+import { isCode } from '../host/local-files.ts'
+import { DriverError, EffectMissing, MissingPrivilege, Unavailable } from '../volume/errors.ts'
+import type { Op } from '../volume/op.ts'
+import type { Secret } from '../volume/secret.ts'
+import type { Backing } from '../volume/types.ts'
+import { aclPath, FABRIC, type Group, isLun, isUnset, LUN, linksIn, readAttribute, targetPath, UNSET } from './lio.ts'
+import { NotYet, waitFor } from './wait.ts'
+
+const MODULES = ['target_core_mod', 'target_core_file', 'iscsi_target_mod']
+const MODPROBE_MS = 30_000
+/** Ending a session waits for its I/O; a disk that takes longer does not answer. */
+const GONE_MS = 10_000
+
+/** Makes the kernel offer iSCSI targets. Throws Unavailable when it has none. */
+export async function ensureFabric(host: Host, op: Op): Promise<void> {
+  if (await host.files.list(FABRIC)) return
+  // Modules that are built in, or that a container has no files of: what counts is what configfs shows then.
+  const command = { file: 'modprobe', args: ['--all', ...MODULES], okCodes: [0, 1], timeoutMs: MODPROBE_MS } as const
+  const { stderr } = await host.run({ ...command, onAbort: 'finish' }, op)
+  try {
+    await host.files.makeDirectory(FABRIC)
+  } catch (error) {
+    throw new Unavailable(
+      {
+        asked: 'use the iSCSI target of the kernel',
+        found: `${FABRIC} cannot be made (${String(error)}) ${stderr.trim()}`.trim(),
+        next: `mount configfs at /sys/kernel/config, and load ${MODULES.join(', ')}`,
+      },
+      { cause: error },
+    )
+  }
+}
+
+/** Gives a backstore that has none its file, opens it, and makes of it what may not change once it is shown. */
+export async function ensureBackstore(
+  host: Host,
+  path: string,
+  { file, serial, sectorSize }: { file: Backing; serial: string; sectorSize: number },
+): Promise<void> {
+  await make(host, path)
+  if ((await readAttribute(host, `${path}/enable`)) !== '1') {
+    await set(host, `${path}/control`, `fd_dev_name=${file.path},fd_dev_size=${file.size}`)
+    await set(host, `${path}/enable`, '1')
+  }
+  if (!(await readAttribute(host, `${path}/wwn/vpd_unit_serial`)).endsWith(` ${serial}`))
+    await set(host, `${path}/wwn/vpd_unit_serial`, serial)
+  // Only now: the kernel sets it to its own choice when it opens the file.
+  await ensureAttribute(host, `${path}/attrib/block_size`, String(sectorSize))
+}
+
+/** Shows another size, to initiators that have it open too; they see it when they look again. */
+export async function resizeBackstore(host: Host, path: string, size: bigint): Promise<void> {
+  await set(host, `${path}/control`, `fd_dev_size=${size}`)
+}
+
+/** Writes an attribute that has another value. */
+export async function ensureAttribute(host: Host, path: string, value: string): Promise<void> {
+  if ((await readAttribute(host, path)) !== value) await set(host, path, value)
+}
+
+export async function ensureGroup(host: Host, group: string): Promise<void> {
+  await make(host, group)
+}
+
+/** LUN 0 of the group shows the backstore; one that shows something else makes this throw. */
+export async function ensureLun(host: Host, group: Group | undefined, path: string, backstore: string): Promise<void> {
+  if (group?.shows !== undefined) return
+  await make(host, `${path}/lun/${LUN}`)
+  await link(host, `${path}/lun/${LUN}`, backstore)
+}
+
+/** The initiator may log in, if it needs no secret, and sees LUN 0; from the first instant not to write if it may not. */
+export async function ensureAcl(host: Host, group: string, initiator: string, readonly: boolean): Promise<void> {
+  const acl = aclPath(group, initiator)
+  const protect = readonly ? '1' : '0'
+  await make(host, acl)
+  if ((await readAttribute(host, `${acl}/${LUN}/write_protect`)) === '') {
+    // What a new mapping begins with: afterwards would leave an instant in which a reader can write.
+    await ensureAttribute(host, `${group}/attrib/prod_mode_write_protect`, protect)
+    await make(host, `${acl}/${LUN}`)
+    await attempt(`unlink ${acl}/${LUN}`, () => unlinkAll(host, `${acl}/${LUN}`))
+    await link(host, `${acl}/${LUN}`, `${group}/lun/${LUN}`)
+  }
+  await ensureAttribute(host, `${acl}/${LUN}/write_protect`, protect)
+}
+
+/** What an initiator, and for `mutual` the target, must know. */
+export interface Auth {
+  readonly user: string
+  readonly password: Secret
+  readonly mutual?: { readonly user: string; readonly password: Secret }
+}
+
+const AS_THE_GROUP = '-1'
+
+/** The initiator's user comes last: without it nobody logs in, so that no half of this is ever in force. */
+export async function ensureAuth(host: Host, acl: string, auth: Auth | undefined): Promise<void> {
+  const at = (name: string) => `${acl}/auth/${name}`
+  const clear = async (name: string) => {
+    if (!isUnset(await readAttribute(host, at(name)))) await set(host, at(name), UNSET)
+  }
+  // Its own word would count more than the group's; before Linux 6.0 it has none.
+  if (await readAttribute(host, `${acl}/attrib/authentication`)) {
+    await ensureAttribute(host, `${acl}/attrib/authentication`, AS_THE_GROUP)
+  }
+  if ((await readAttribute(host, at('userid'))) !== auth?.user) await clear('userid')
+  if (auth?.mutual) {
+    await set(host, at('password_mutual'), auth.mutual.password)
+    await ensureAttribute(host, at('userid_mutual'), auth.mutual.user)
+  } else {
+    await clear('userid_mutual')
+    await clear('password_mutual')
+  }
+  if (!auth) return await clear('password')
+  await set(host, at('password'), auth.password)
+  await ensureAttribute(host, at('userid'), auth.user)
+}
+
+export async function ensurePortals(host: Host, group: string, wanted: readonly string[], op: Op): Promise<void> {
+  const present = (await host.files.list(`${group}/np`)) ?? []
+  for (const portal of wanted) if (!present.includes(portal)) await makePortal(host, group, portal)
+  for (const portal of present) if (!wanted.includes(portal)) await removePortal(host, group, portal, op)
+}
+
+async function makePortal(host: Host, group: string, portal: string): Promise<void> {
+  const asked = `listen at ${portal}`
+  try {
+    await host.files.makeDirectory(`${group}/np/${portal}`)
+  } catch (error) {
+    const told = tell(asked, error)
+    if (!(told instanceof EffectMissing)) throw told
+    // EINVAL for whatever bind(2) says.
+    const next = 'check iscsi.portals, and whether something else listens there (ss --listening --tcp)'
+    throw new Unavailable({ asked, found: `the kernel refused: ${messageOf(error)}`, next }, { cause: error })
+  }
+}
+
+async function removePortal(host: Host, group: string, portal: string, op: Op): Promise<void> {
+  await untilGone(host, `${group}/np/${portal}`, op, () => removeFolder(host, `${group}/np/${portal}`))
+}
+
+/** 1: initiators may log in. 0: none may, and those that have are thrown out. */
+export async function switchGroup(host: Host, group: string, enabled: boolean): Promise<void> {
+  await ensureAttribute(host, `${group}/enable`, enabled ? '1' : '0')
+}
+
+/** Takes a right away; ends its sessions, and waits for what they were writing. */
+export async function removeAcl(host: Host, acl: string, op: Op): Promise<void> {
+  await untilGone(host, acl, op, async () => {
+    for (const lun of ((await host.files.list(acl)) ?? []).filter(isLun)) {
+      await unlinkAll(host, `${acl}/${lun}`)
+      await removeFolder(host, `${acl}/${lun}`)
+    }
+    await removeFolder(host, acl)
+  })
+}
+
+/** Takes a LUN away that no ACL maps. */
+export async function removeLun(host: Host, lun: string, op: Op): Promise<void> {
+  await untilGone(host, lun, op, async () => {
+    await unlinkAll(host, lun)
+    await removeFolder(host, lun)
+  })
+}
+
+/** Ends all sessions of a group, and takes all of it away. */
+export async function removeGroup(host: Host, group: string, op: Op): Promise<void> {
+  const names = async (folder: string) => (await host.files.list(`${group}/${folder}`)) ?? []
+  if ((await readAttribute(host, `${group}/enable`)) === '1') await switchGroup(host, group, false)
+  for (const name of await names('acls')) await removeAcl(host, `${group}/acls/${name}`, op)
+  for (const name of await names('lun')) await removeLun(host, `${group}/lun/${name}`, op)
+  for (const name of await names('np')) await removePortal(host, group, name, op)
+  await untilGone(host, group, op, () => removeFolder(host, group))
+}
+
+export async function removeTarget(host: Host, target: string, op: Op): Promise<void> {
+  const path = targetPath(target)
+  for (const name of (await host.files.list(path)) ?? [])
+    if (name.startsWith('tpgt_')) await removeGroup(host, `${path}/${name}`, op)
+  await untilGone(host, path, op, () => removeFolder(host, path))
+}
+
+/** After this the kernel has its file open no more. */
+export async function removeBackstore(host: Host, path: string, op: Op): Promise<void> {
+  await untilGone(host, path, op, () => removeFolder(host, path))
+}
+
+/** Waits until the target has no sessions; the kernel ends them by itself once their group is disabled. */
+export async function waitForNoSessions(host: Host, target: string, op: Op): Promise<void> {
+  const count = `${targetPath(target)}/fabric_statistics/iscsi_instance/sessions`
+  await waitFor(
+    { asked: `end the sessions of ${target}`, timeoutMs: GONE_MS },
+    async () => {
+      const left = await readAttribute(host, count)
+      if (left !== '' && left !== '0') throw new NotYet(`there are ${left}`)
+    },
+    op,
+  )
+}
+
+/** Repeats the removal while the kernel says that something still uses what is to go. */
+async function untilGone(host: Host, path: string, op: Op, remove: () => Promise<void>): Promise<void> {
+  await waitFor(
+    { asked: `remove ${path}`, timeoutMs: GONE_MS },
+    async () => {
+      try {
+        await remove()
+      } catch (error) {
+        if (BUSY.some(code => isCode(error, code))) throw new NotYet(`something still uses it (${messageOf(error)})`)
+        throw tell(`remove ${path}`, error)
+      }
+      if (await host.files.list(path)) throw new NotYet('it is still there')
+    },
+    op,
+  )
+}
+
+const unlinkAll = async (host: Host, folder: string): Promise<void> => {
+  for (const name of await linksIn(host, folder)) await host.files.removeFile(`${folder}/${name}`)
+}
+
+const removeFolder = (host: Host, path: string): Promise<void> => host.files.removeDirectory(path)
+
+async function make(host: Host, path: string): Promise<void> {
+  await attempt(`make ${path}`, () => host.files.makeDirectory(path))
+}
+
+async function link(host: Host, folder: string, destination: string): Promise<void> {
+  await attempt(`link ${folder} to ${destination}`, () => host.files.link(`${folder}/ashlar`, destination))
+}
+
+async function set(host: Host, path: string, value: string | Secret): Promise<void> {
+  await attempt(`set ${path}`, () => host.files.write(path, value))
+}
+
+const BUSY = ['EBUSY', 'ENOTEMPTY']
+const WORTH_A_RETRY = [...BUSY, 'ENOMEM', 'ENOSPC', 'ETIMEDOUT', 'EIO']
+
+async function attempt<T>(asked: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw tell(asked, error)
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Gives an errno the shape that callers can be told. */
+function tell(asked: string, error: unknown): unknown {
+  if (error instanceof DriverError || error instanceof NotYet) return error
+  const is = (codes: readonly string[]) => codes.some(code => isCode(error, code))
+  const finding = { asked, found: `the kernel refused: ${messageOf(error)}`, next: 'see the kernel log; call again' }
+  if (is(['EPERM', 'EACCES', 'EROFS']))
+    return new MissingPrivilege({ ...finding, next: 'run the controller as root, with /sys/kernel/config writable' })
+  return is(WORTH_A_RETRY) ? new Unavailable(finding, { cause: error }) : new EffectMissing(finding, { cause: error })
+}

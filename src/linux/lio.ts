@@ -1,0 +1,166 @@
+// LIO, the kernel's target, as configfs shows it: where things are, and what is there. Changes are made by lio-change.ts.
+import { resolve } from 'node:path'
+import type { Host } from '../host/host.ts'
+import type { Bytes } from '../volume/types.ts'
+
+/** Documentation/target/tcm_mod_builder.rst and drivers/target describe the layout. */
+export const LIO = '/sys/kernel/config/target'
+export const FABRIC = `${LIO}/iscsi`
+/** One for all volumes. targetcli counts from 0 and would need 10^9 backstores to meet it: "ASHR" in ASCII. */
+export const HBA = `${LIO}/core/fileio_1095977042`
+export const LUN = 'lun_0'
+
+export const targetPath = (target: string): string => `${FABRIC}/${target}`
+export const groupPath = (target: string, group = 'tpgt_1'): string => `${targetPath(target)}/${group}`
+export const aclPath = (group: string, initiator: string): string => `${group}/acls/${initiator}`
+export const backstorePath = (name: string): string => `${HBA}/${name}`
+
+/** What serves the bytes of one LUN. */
+export interface Backstore {
+  readonly path: string
+  /** '' before it was given one. */
+  readonly file: string
+  readonly size: Bytes
+  readonly serial: string
+  readonly sectorSize: number
+  /** Every write is durable before it is acknowledged: the file is open with O_DSYNC, and no write cache is claimed. */
+  readonly durable: boolean
+  /** The file is open. */
+  readonly enabled: boolean
+}
+
+export type Access = 'none' | 'read-only' | 'read-write'
+
+/** The right of one initiator. */
+export interface Acl {
+  readonly path: string
+  readonly initiator: string
+  /** To LUN 0, by what the kernel does and not by what is linked. */
+  readonly access: Access
+  /** Names below it: LUNs that the initiator sees, or that were about to be shown. */
+  readonly luns: readonly string[]
+  /** What it must know to log in; '' for nothing. */
+  readonly user: string
+  readonly sessions: number
+}
+
+/** A target portal group: the part of a target that may be enabled. */
+export interface Group {
+  readonly path: string
+  readonly enabled: boolean
+  /** May only log in who proves itself. */
+  readonly authenticates: boolean
+  readonly luns: readonly string[]
+  /** What LUN 0 shows; a path of configfs. */
+  readonly shows: string | undefined
+  readonly acls: readonly Acl[]
+  readonly portals: readonly string[]
+}
+
+/** Content of an attribute without the line end; '' when it is absent. */
+export async function readAttribute(host: Host, path: string): Promise<string> {
+  return (await host.files.read(path))?.replace(/\n$/, '') ?? ''
+}
+
+/** Names of all iSCSI targets of this host, and of the backstores that stand in our HBA. */
+export async function listNames(host: Host): Promise<{ targets: string[]; backstores: string[] }> {
+  const [targets, backstores] = await Promise.all([host.files.list(FABRIC), host.files.list(HBA)])
+  return { targets: targets ?? [], backstores: backstores ?? [] }
+}
+
+/** undefined when there is none of this path. */
+export async function findBackstore(host: Host, path: string): Promise<Backstore | undefined> {
+  const info = await host.files.read(`${path}/info`)
+  if (info === undefined) return undefined
+  const [serial, enabled, cache] = await Promise.all(
+    ['wwn/vpd_unit_serial', 'enable', 'attrib/emulate_write_cache'].map(name => readAttribute(host, `${path}/${name}`)),
+  )
+  // fd_show_configfs_dev_params and transport_dump_dev_state; the path may contain anything but a comma and a line end.
+  const [, file = '', size = '0', mode = ''] = /File: (.*) {2}Size: (\d+) {2}Mode: (\S+)/.exec(info) ?? []
+  return {
+    path,
+    file: file.trim(),
+    size: BigInt(size),
+    serial: serial?.replace(/^T10 VPD Unit Serial Number: ?/, '') ?? '',
+    sectorSize: Number(/SectorSize: (\d+)/.exec(info)?.[1] ?? 0),
+    durable: mode === 'O_DSYNC' && cache !== '1',
+    enabled: enabled === '1',
+  }
+}
+
+/** The groups of a target: of ours one at most. undefined when there is no such target. */
+export async function listGroups(host: Host, target: string): Promise<Group[] | undefined> {
+  const names = await host.files.list(targetPath(target))
+  if (!names) return undefined
+  const groups = names.filter(name => name.startsWith('tpgt_')).map(name => findGroup(host, groupPath(target, name)))
+  return (await Promise.all(groups)).filter(group => group !== undefined)
+}
+
+async function findGroup(host: Host, path: string): Promise<Group | undefined> {
+  const [enabled, authenticates, luns, initiators, portals, shows] = await Promise.all([
+    host.files.read(`${path}/enable`),
+    readAttribute(host, `${path}/attrib/authentication`),
+    host.files.list(`${path}/lun`),
+    host.files.list(`${path}/acls`),
+    host.files.list(`${path}/np`),
+    shownBy(host, `${path}/lun/${LUN}`),
+  ])
+  if (enabled === undefined) return undefined
+  const acls = await Promise.all((initiators ?? []).map(initiator => findAcl(host, path, initiator)))
+  return {
+    path,
+    enabled: enabled.trim() === '1',
+    authenticates: authenticates !== '0',
+    luns: luns ?? [],
+    shows,
+    acls: acls.filter(acl => acl !== undefined),
+    portals: portals ?? [],
+  }
+}
+
+async function findAcl(host: Host, group: string, initiator: string): Promise<Acl | undefined> {
+  const path = aclPath(group, initiator)
+  const [info, luns, protect, user] = await Promise.all([
+    host.files.read(`${path}/info`),
+    host.files.list(path),
+    readAttribute(host, `${path}/${LUN}/write_protect`),
+    readAttribute(host, `${path}/auth/userid`),
+  ])
+  if (info === undefined) return undefined
+  return {
+    path,
+    initiator,
+    // Empty for a LUN that is not mapped, also for one whose link outlived the LUN that it leads to.
+    access: protect === '0' ? 'read-write' : protect === '1' ? 'read-only' : 'none',
+    luns: (luns ?? []).filter(isLun),
+    user: isUnset(user) ? '' : user,
+    sessions: [...info.matchAll(/^LIO Session ID:/gm)].length,
+  }
+}
+
+export function isLun(name: string): boolean {
+  return /^lun_\d+$/.test(name)
+}
+
+/** The kernel takes NULL for "forget it", and shows the word from then on: __DEF_NACL_AUTH_STR, iscsi_target_configfs.c. */
+export const UNSET = 'NULL'
+
+export function isUnset(text: string): boolean {
+  return text === '' || text.startsWith(UNSET)
+}
+
+/** The path of configfs that the LUN leads to. There is one link at most, whatever its name. */
+async function shownBy(host: Host, lun: string): Promise<string | undefined> {
+  const [link] = await linksIn(host, lun)
+  const destination = link === undefined ? undefined : await host.files.readLink(`${lun}/${link}`)
+  return destination === undefined ? undefined : resolve(lun, destination)
+}
+
+/** Names of the symbolic links in a folder of configfs. */
+export async function linksIn(host: Host, folder: string): Promise<string[]> {
+  const names = (await host.files.list(folder)) ?? []
+  // Attributes of a LUN begin with these words; a look at each of them would be a call each.
+  const others = names.filter(name => !/^(?:alua_|statistics$|write_protect$)/.test(name))
+  const kinds = await Promise.all(others.map(async name => (await host.files.facts(`${folder}/${name}`))?.kind))
+  return others.filter((_, n) => kinds[n] === 'other')
+}

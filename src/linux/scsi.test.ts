@@ -1,0 +1,43 @@
+// Tests of SCSI disks: what they say they are, and that nothing asks them without a time limit.
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { failure, testOp } from '../../test/fixtures.ts'
+import { fakeHost } from '../host/fake.ts'
+import { deleteDisk, readDiskState, readUnitSerial, readWorldWideId, rescanDisk } from './scsi.ts'
+
+const op = testOp()
+
+it('the serial number is read without header, NUL (LIO) and blanks (tgt)', async () => {
+  const read = (page: Buffer) =>
+    readUnitSerial(fakeHost([], { '/sys/block/sda/device/vpd_pg80': page.toString('utf8') }), 'sda')
+  const page = (text: string) => Buffer.concat([Buffer.from([0, 0x80, 0, text.length]), Buffer.from(text)])
+  assert.equal(await read(page('0123abc\0')), '0123abc')
+  assert.equal(await read(page('      0123abc')), '0123abc')
+  assert.equal(await read(page('a b')), 'a b')
+  assert.equal(await read(page('')), '')
+  // A length that is no ASCII character.
+  assert.equal(
+    await read(Buffer.concat([Buffer.from([0, 0x80, 0, 0xc8]), Buffer.from(' '.repeat(199)), Buffer.from('x')])),
+    'x',
+  )
+  assert.equal(await readUnitSerial(fakeHost([]), 'sda'), undefined)
+})
+
+it('a disk that is not there has no name and is gone', async () => {
+  const host = fakeHost([], { '/sys/block/sdb/device/wwid': 'naa.6\n', '/sys/block/sdb/device/state': 'running\n' })
+  assert.deepEqual([await readWorldWideId(host, 'sdb'), await readDiskState(host, 'sdb')], ['naa.6', 'running'])
+  assert.deepEqual([await readWorldWideId(host, 'sda'), await readDiskState(host, 'sda')], ['', 'gone'])
+})
+
+it('what may wait for a disk is done by a child that can be given up', async () => {
+  const write = (path: string) => `dd of=${path} conv=notrunc,nocreat status=none`
+  const host = fakeHost([
+    { run: write('/sys/block/sda/device/rescan') },
+    { run: write('/sys/x/0:0:0:0/delete') },
+    { run: write('/sys/block/sdb/device/rescan'), code: 1, stderr: 'No such file or directory' },
+  ])
+  await rescanDisk(host, 'sda', op)
+  await deleteDisk(host, '/sys/x/0:0:0:0', op)
+  await assert.rejects(rescanDisk(host, 'sdb', op), failure('unavailable', /No such file/))
+  assert.ok(host.commands.every(({ onAbort, stdin }) => onAbort === 'kill' && stdin === '1'))
+})

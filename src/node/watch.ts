@@ -1,0 +1,58 @@
+// Volumes that fall ill while nobody asks: each change of a volume's condition becomes one line of the log, fit for an event.
+import { filesystemTroubles, isReadOnly } from '../linux/mount.ts'
+import type { Op } from '../volume/op.ts'
+import type { VolumeId } from '../volume/types.ts'
+import type { Entry } from './journal.ts'
+import { isInterrupted } from './recover.ts'
+import { findConnected, mountsOf, type NodeSite } from './site.ts'
+
+/** Fields `event`, `volume` and `condition` are for those who make events of log lines; see docs/operations.md. */
+const ABNORMAL = 'VolumeConditionAbnormal'
+const NORMAL = 'VolumeConditionNormal'
+
+/** Answers a look at all volumes at rest on this node, which remembers what it saw the last time. It never throws. */
+export function createWatch(site: NodeSite): (op: Op) => Promise<void> {
+  const ill = new Map<VolumeId, string>()
+  const note = (id: VolumeId, troubles: readonly string[], op: Op) => {
+    const [before, message] = [ill.get(id), troubles.join('; ')]
+    if (message === '') ill.delete(id)
+    else ill.set(id, message)
+    if (message !== '' && message !== before)
+      op.log.warn({ event: ABNORMAL, volume: id, condition: message }, 'a volume is not well')
+    if (message === '' && before !== undefined)
+      op.log.info({ event: NORMAL, volume: id, condition: before }, 'a volume is well again')
+  }
+  return async op => {
+    try {
+      const entries = (await site.journal.inventory()).flatMap(noted => ('entry' in noted ? [noted.entry] : []))
+      const atRest = entries.filter(entry => !isInterrupted(entry))
+      for (const entry of atRest) note(entry.id, await troublesOf(site, entry, op), op)
+      // Unstaged meanwhile: what was wrong with it here is over.
+      for (const id of ill.keys()) if (!entries.some(entry => entry.id === id)) ill.delete(id)
+    } catch (error) {
+      op.log.warn({ cause: String(error) }, 'could not look after the volumes')
+    }
+  }
+}
+
+/** Only what the kernel tells at once: many volumes are looked at often, and a dead device must not hold the others up. */
+async function troublesOf(site: NodeSite, { id, capability, readonly }: Entry, op: Op): Promise<string[]> {
+  try {
+    const connected = await findConnected(site, id, op)
+    if (!connected) return ['it is staged, but its device is gone: its session may have been ended by hand']
+    const { connector, device } = connected
+    const below = await connector.troublesOf(device)
+    if (capability.access === 'block') return below
+    const filesystem = (await mountsOf(site.host, device)).find(mount => mount.number === device.number)
+    if (!filesystem)
+      return [...below, 'its filesystem is not on the device that shows the volume now: that was connected anew']
+    const wasStopped = !readonly && isReadOnly({ ...filesystem, options: [] })
+    return [
+      ...below,
+      ...(await filesystemTroubles(site.host, filesystem, device)),
+      ...(wasStopped ? ['its filesystem was made read-only after an error; see the kernel log of the node'] : []),
+    ]
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)]
+  }
+}

@@ -1,0 +1,150 @@
+// On the node: logs in to the target of a volume, proves that the disk behind it is the volume, and logs out again.
+import type { Host } from '../../host/host.ts'
+import { type Device, findDevice } from '../../linux/device.ts'
+import { disksOf, listSessions, type Session, sessionOfDisk } from '../../linux/iscsi-session.ts'
+import type { Initiator, RecordSettings } from '../../linux/iscsiadm.ts'
+import { inHostNamespaces } from '../../linux/namespaces.ts'
+import { rescanDisk } from '../../linux/scsi.ts'
+import type { IscsiSettings } from '../../schema/config.ts'
+import { WrongDevice } from '../../volume/errors.ts'
+import type { Op } from '../../volume/op.ts'
+import type { VolumeId } from '../../volume/types.ts'
+import type { Attachment, Connector } from '../transport.ts'
+import { deriveChap, readKeys } from './chap.ts'
+import { loadModules, logInAnywhere } from './login.ts'
+import { isBeyondHope, logOutEverywhere, requireUnused } from './logout.ts'
+import { targetName, volumeOfTarget } from './names.ts'
+import { identityDoubt, proveRoute, proveUnchanged, requireAlive, troublesOfDisk, wrong } from './proof.ts'
+import { type IscsiRoute, parseIscsiRoute } from './route.ts'
+import { createTurns } from './turns.ts'
+
+export function createConnector(host: Host, settings: IscsiSettings, name: string): Connector {
+  const initiator: Initiator = settings.inHostNamespaces
+    ? { host: inHostNamespaces(host), root: '/proc/1/root' }
+    : { host, root: '/proc/self/root' }
+  const alone = createTurns()
+  /** Attempts to log in whose caller has his device already. */
+  const attempts = new Map<VolumeId, Promise<void>>()
+  const disconnect = async (id: VolumeId, op: Op) => {
+    await attempts.get(id)
+    await logOutEverywhere(host, initiator, id, op)
+  }
+  const connect = async (id: VolumeId, route: IscsiRoute, op: Op): Promise<Device> => {
+    const present = await reuse(host, id, route, op)
+    if (present) return present
+    await disconnect(id, op) // what an attempt that was cut short has left
+    await loadModules(initiator, op)
+    const request = { id, route, settings: await recordSettings(host, settings, name, route) }
+    const { device, ended } = logInAnywhere(host, initiator, request, op)
+    attempts.set(
+      id,
+      ended.finally(() => attempts.delete(id)),
+    )
+    return await device
+  }
+  return {
+    connect: async (id, given, op) => {
+      const route = parseIscsiRoute(id, given)
+      return await alone(id, () => connect(id, route, op))
+    },
+    find: async id => (await findDisk(host, id))?.device,
+    list: () => listAttachments(host),
+    doubts: (attachment, op) => doubtsAbout(host, attachment, op),
+    identify: device => identify(host, device),
+    verify: async (id, device, op) => {
+      await prove(host, id, device, op)
+    },
+    holdsData: async () => undefined, // only the storage host can tell
+    async troublesOf({ kname, path }) {
+      const session = await sessionOfDisk(host, kname)
+      return session ? await troublesOfDisk(host, session, kname) : [`${path} is gone: its session was ended`]
+    },
+    async rescan(device, op) {
+      const session = await sessionOfDisk(host, device.kname)
+      const id = session && volumeOfTarget(session.target)
+      if (id === undefined) throw wrong('a volume', device.kname, 'it is no disk of a session of this driver')
+      return await prove(host, id, device, op)
+    },
+    disconnect: (id, op) => alone(id, () => disconnect(id, op)),
+  }
+}
+
+async function recordSettings(
+  host: Host,
+  settings: IscsiSettings,
+  initiator: string,
+  { target, chap }: IscsiRoute,
+): Promise<RecordSettings> {
+  const keys = chap.mode === 'none' ? new Map() : await readKeys(host.files, settings.chapKeyFile ?? '')
+  return { ...settings, initiator, chap: deriveChap(keys, chap, { target, initiator }) }
+}
+
+interface Found {
+  readonly device: Device
+  readonly session: Session
+}
+
+/** Two disks of one volume have two page caches: what is written to one does not show on the other. */
+async function findDisk(host: Host, id: VolumeId): Promise<Found | undefined> {
+  const [disk, second] = disksOf(await listSessions(host, targetName(id)))
+  if (disk && second) {
+    throw new WrongDevice({
+      asked: `find the device of ${id}`,
+      found: `both /dev/${disk.kname} and /dev/${second.kname} are disks of it`,
+      next: 'stop what uses it and log out of one session by hand (iscsiadm -m session -r N --logout)',
+    })
+  }
+  const device = disk && (await findDevice(host, disk.kname))
+  return device && { device, session: disk.session }
+}
+
+/** A disk that is there already, wherever it comes from; undefined when there is none, or one that cannot come back. */
+async function reuse(host: Host, id: VolumeId, route: IscsiRoute, op: Op): Promise<Device | undefined> {
+  const asked = `connect ${id}`
+  const found = await findDisk(host, id)
+  if (!found) return undefined
+  const { device, session } = found
+  if (await isBeyondHope(host, session, device)) {
+    await requireUnused(host, asked, device, op)
+    return undefined
+  }
+  await requireAlive(host, asked, session, device.kname)
+  return await proveRoute(host, id, device.kname, route, op)
+}
+
+/** The disk must be one of a living session with the volume's target, and still the same. */
+async function prove(host: Host, id: VolumeId, device: Device, op: Op): Promise<Device> {
+  const session = await sessionOfDisk(host, device.kname)
+  if (session?.target !== targetName(id)) {
+    const found = session ? `it is a disk of ${session.target}` : 'it is a disk of no session any more'
+    throw wrong(id, device.kname, found)
+  }
+  await requireAlive(host, `use ${device.path} as ${id}`, session, device.kname)
+  return await proveUnchanged(host, id, device, op)
+}
+
+async function identify(host: Host, { kname }: Device): Promise<VolumeId | undefined> {
+  const session = await sessionOfDisk(host, kname)
+  const id = session && volumeOfTarget(session.target)
+  return id !== undefined && (await identityDoubt(host, id, kname)) === undefined ? id : undefined
+}
+
+/** Of a disk that takes no commands only what the kernel read last is known. */
+async function doubtsAbout(host: Host, { device, id }: Attachment, op: Op): Promise<string[]> {
+  const session = await sessionOfDisk(host, device.kname)
+  if (id === undefined || !session) return []
+  if ((await troublesOfDisk(host, session, device.kname)).length === 0) await rescanDisk(host, device.kname, op)
+  const doubt = await identityDoubt(host, id, device.kname)
+  return doubt === undefined ? [] : [`${device.path}: ${doubt}`]
+}
+
+async function listAttachments(host: Host): Promise<Attachment[]> {
+  const found = await Promise.all(
+    disksOf(await listSessions(host)).map(async ({ session: { target }, unit, kname }) => {
+      const device = await findDevice(host, kname)
+      const id = volumeOfTarget(target)
+      return device ? [{ device, backing: `${target} LUN ${unit.lun}`, isLastWay: false, id }] : []
+    }),
+  )
+  return found.flat()
+}

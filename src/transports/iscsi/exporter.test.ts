@@ -1,0 +1,158 @@
+// Tests of the exporter: what a target is told follows from the claims alone.
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { fakeTarget } from '../../../test/fake-target.ts'
+import { BLOCK, failure, MIB, temporaryFolder, testOp } from '../../../test/fixtures.ts'
+import { fakeHost } from '../../host/fake.ts'
+import type { IscsiSettings } from '../../schema/config.ts'
+import { encodeVolumeId } from '../../volume/ids.ts'
+import type { Claim, Volume } from '../../volume/types.ts'
+import { createExporter } from './exporter.ts'
+import { serialOf, targetName } from './names.ts'
+import { parseIscsiRoute } from './route.ts'
+
+const op = testOp()
+const id = encodeVolumeId('p', 'one')
+const target = targetName(id)
+const [A, B] = ['iqn.2026-01.dev.ashlar:node.a', 'iqn.2026-01.dev.ashlar:node.b']
+const backing = { path: `/pool/volumes/${id}/data`, size: 4n * MIB }
+const volume: Volume = {
+  id,
+  name: 'one',
+  capabilities: [BLOCK],
+  parameters: {},
+  transport: 'iscsi',
+  sectorSize: 512,
+  segments: {},
+  pool: 'p',
+  size: backing.size,
+}
+const claimOf = (node: string, more: Partial<Claim> = {}): Claim => ({
+  node,
+  readonly: false,
+  capability: BLOCK,
+  blank: true,
+  nonce: 'a'.repeat(32),
+  ...more,
+})
+const [a, b] = [claimOf(`a/${A}`), claimOf(`b/${B}`, { readonly: true, nonce: 'b'.repeat(32) })]
+const SETTINGS: IscsiSettings = {
+  target: 'lio',
+  portals: ['10.0.0.1:3260'],
+  chap: 'none',
+  inHostNamespaces: false,
+  loginTimeoutSeconds: 5,
+  replacementTimeoutSeconds: 120,
+  noopIntervalSeconds: 5,
+  noopTimeoutSeconds: 5,
+}
+
+const setUp = (settings: Partial<IscsiSettings> = {}, growsOnline = true) => {
+  const fake = fakeTarget(growsOnline)
+  return { fake, exporter: createExporter(fakeHost([]), { ...SETTINGS, ...settings }, fake) }
+}
+
+describe('the iSCSI exporter', () => {
+  it('gives the nodes of the claims their rights and nobody else, and answers a route that the node accepts', async () => {
+    const { fake, exporter } = setUp()
+    const route = await exporter.export(volume, backing, [a, b], op)
+    assert.deepEqual(fake.documents.get(target)?.rights, [
+      { initiator: A, readonly: false },
+      { initiator: B, readonly: true },
+    ])
+    assert.equal(fake.documents.get(target)?.serial, serialOf(id))
+    const { portals, size, readonly, lun } = parseIscsiRoute(id, route)
+    assert.deepEqual([portals, size, readonly, lun], [SETTINGS.portals, backing.size, false, 0])
+    assert.match(route['device_path'] ?? '', new RegExp(`^/dev/disk/by-path/ip-10.0.0.1:3260-iscsi-${target}-lun-0$`))
+    assert.equal(parseIscsiRoute(id, await exporter.export(volume, backing, [b], op)).readonly, true)
+    assert.deepEqual(fake.documents.get(target)?.rights, [{ initiator: B, readonly: true }])
+  })
+
+  it('takes a right away, and the whole export with the last one', async () => {
+    const { fake, exporter } = setUp()
+    await exporter.export(volume, backing, [a, b], op)
+    await exporter.unexport(id, b.node, op)
+    assert.deepEqual(
+      fake.documents.get(target)?.rights.map(({ initiator }) => initiator),
+      [A],
+    )
+    await assert.rejects(exporter.requireUnused(id, op), failure('failed-precondition', /node\.a/))
+    await exporter.unexport(id, a.node, op)
+    assert.equal(fake.documents.size, 0)
+    await exporter.requireUnused(id, op)
+    await exporter.unexport(id, a.node, op)
+  })
+
+  it('refuses two nodes with one initiator name, before it changes anything', async () => {
+    const { fake, exporter } = setUp()
+    const twin = claimOf(`other/${A}`)
+    await assert.rejects(
+      exporter.export(volume, backing, [a, twin], op),
+      failure('failed-precondition', /node other\/.* same initiator name.*name of its own/),
+    )
+    assert.deepEqual(fake.calls, [])
+  })
+
+  it('cannot reach a node that has no initiator', () => {
+    const { exporter } = setUp()
+    assert.equal(exporter.reaches(a.node), true)
+    for (const node of ['a', 'fake-node', '', 'a/b']) assert.equal(exporter.reaches(node), false, node)
+  })
+
+  it('derives secrets for each publish, and sends none of them', async t => {
+    const path = join(await temporaryFolder(t), 'key')
+    await writeFile(path, 'k'.repeat(32))
+    const { fake, exporter } = setUp({ chap: 'mutual', chapKeyFile: path })
+    const route = await exporter.export(volume, backing, [a, b], op)
+    const rights = fake.documents.get(target)?.rights ?? []
+    const secrets = rights.flatMap(({ chap }) => [chap?.password.reveal(), chap?.mutual?.password.reveal()])
+    assert.equal(new Set(secrets).size, 4)
+    assert.ok(secrets.every(each => each !== undefined && !JSON.stringify(route).includes(each)))
+    await exporter.export(volume, backing, [{ ...a, nonce: 'c'.repeat(32) }, b], op)
+    assert.notEqual(fake.documents.get(target)?.rights[0]?.chap?.password.reveal(), secrets[0])
+    const broken = setUp({ chap: 'one-way', chapKeyFile: '/nonexistent/key' })
+    await assert.rejects(broken.exporter.export(volume, backing, [a], op), failure('unavailable', /CHAP/))
+    assert.deepEqual(broken.fake.calls, [])
+  })
+
+  it('grows what is exported where the target can, and says what to do where it cannot', async () => {
+    const larger = { ...backing, size: 8n * MIB }
+    const { fake, exporter } = setUp()
+    await exporter.requireGrowable(id, op)
+    await exporter.grow(volume, larger, op)
+    await exporter.export(volume, backing, [a], op)
+    await exporter.grow(volume, larger, op)
+    await exporter.grow(volume, larger, op)
+    assert.deepEqual(
+      fake.calls.filter(call => call.startsWith('grow')),
+      [`grow ${target} ${larger.size}`],
+    )
+
+    const fixed = setUp({ target: 'tgt' }, false)
+    await fixed.exporter.requireGrowable(id, op)
+    await fixed.exporter.export(volume, backing, [a], op)
+    await assert.rejects(fixed.exporter.requireGrowable(id, op), failure('failed-precondition', /tgt cannot change/))
+  })
+
+  it('shows what is exported, and what is wrong with it', async () => {
+    const { fake, exporter } = setUp()
+    assert.deepEqual(await exporter.exports(op), new Map())
+    await exporter.export(volume, backing, [a], op)
+    const holders = [{ initiator: A, readonly: false }]
+    assert.deepEqual((await exporter.exports(op)).get(id), {
+      backing: backing.path,
+      size: backing.size,
+      enabled: true,
+      holders,
+    })
+    assert.deepEqual(await exporter.troubles(op), new Map())
+    const document = fake.documents.get(target)
+    assert.ok(document)
+    fake.documents.set(target, { ...document, serial: 'f'.repeat(32) })
+    assert.match((await exporter.troubles(op)).get(id)?.join() ?? '', /serial number f+, not/)
+    await exporter.withdraw(id, op)
+    assert.equal(fake.documents.size, 0)
+  })
+})

@@ -1,0 +1,122 @@
+// Beside the bytes: which nodes may log in to the target of a volume follows from its claims, and from nothing else.
+import type { Host } from '../../host/host.ts'
+import type { IscsiSettings } from '../../schema/config.ts'
+import { PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
+import { parseNodeId } from '../../volume/node-id.ts'
+import type { Op } from '../../volume/op.ts'
+import type { Claim, Route, VolumeId } from '../../volume/types.ts'
+import type { Exported, Exporter } from '../transport.ts'
+import { deriveChap, type Keys, readKeys } from './chap.ts'
+import { serialOf, targetName, volumeOfTarget } from './names.ts'
+import { type ChapRoute, encodeIscsiRoute } from './route.ts'
+import type { ExportDocument, Right, Shown, Target } from './target.ts'
+
+export function createExporter(host: Host, settings: IscsiSettings, target: Target): Exporter {
+  return {
+    isLocal: false,
+    reaches: node => parseNodeId(node).initiator !== undefined,
+    async export(volume, backing, claims, op) {
+      const { id, sectorSize } = volume
+      requireOwnInitiators(id, claims)
+      const keys = settings.chap === 'none' ? new Map() : await readKeys(host.files, settings.chapKeyFile ?? '')
+      const document: ExportDocument = {
+        target: targetName(id),
+        serial: serialOf(id),
+        backing,
+        sectorSize,
+        portals: settings.portals,
+        rights: claims.map(claim => rightOf(id, claim, settings, keys)),
+      }
+      await target.apply(document, op)
+      return routeOf(document, claims[0], chapOf(claims[0], settings, keys), target.lun)
+    },
+    async unexport(id, node, op) {
+      const { initiator } = parseNodeId(node)
+      if (initiator !== undefined) await target.revoke(targetName(id), initiator, op)
+      const left = await target.find(targetName(id), op)
+      if (left?.initiators.length === 0) await target.remove(left.target, op)
+    },
+    withdraw: (id, op) => target.remove(targetName(id), op),
+    async requireGrowable(id, op) {
+      if (target.growsOnline) return
+      const shown = await target.find(targetName(id), op)
+      if (shown) throw cannotGrow(id, shown, settings)
+    },
+    async grow(volume, backing, op) {
+      const shown = await target.find(targetName(volume.id), op)
+      if (shown && shown.size < backing.size) await target.grow(shown.target, backing, op)
+    },
+    async exports(op) {
+      const found = (await target.list(op)).map(shown => [volumeOfTarget(shown.target), exportedAs(shown)] as const)
+      return new Map(found.flatMap(([id, exported]) => (id === undefined ? [] : [[id, exported]])))
+    },
+    async requireUnused(id, op) {
+      const shown = await target.find(targetName(id), op)
+      if (!shown) return
+      throw new VolumeInUse({
+        asked: `delete ${id}`,
+        found: `${shown.target} is exported to ${shown.initiators.map(({ name }) => name).join(', ') || 'nobody'}`,
+        next: 'unpublish it first',
+      })
+    },
+    troubles: op => troublesOf(target, op),
+  }
+}
+
+/** Two nodes under one name would be one to the target: it could not take the right of one of them away. */
+function requireOwnInitiators(id: VolumeId, claims: readonly Claim[]): void {
+  const holders = Map.groupBy(claims, ({ node }) => parseNodeId(node).initiator ?? '')
+  for (const [initiator, [first, second]] of holders) {
+    if (!first || !second) continue
+    throw new PublishedElsewhere({
+      asked: `publish ${id} to node ${first.node}`,
+      found: `node ${second.node} has it, with the same initiator name ${initiator}`,
+      next: 'give each node a name of its own (nodeId, or iscsi.initiatorName), and restart its plugin',
+    })
+  }
+}
+
+function chapOf({ nonce = '' }: Claim, { chap: mode }: IscsiSettings, keys: Keys): ChapRoute {
+  const [key = ''] = keys.keys()
+  return mode === 'none' ? { mode } : { mode, nonce, key }
+}
+
+function rightOf(id: VolumeId, claim: Claim, settings: IscsiSettings, keys: Keys): Right {
+  const initiator = parseNodeId(claim.node).initiator ?? ''
+  const chap = deriveChap(keys, chapOf(claim, settings, keys), { target: targetName(id), initiator })
+  return { initiator, readonly: claim.readonly, ...(chap && { chap }) }
+}
+
+function routeOf(document: ExportDocument, claim: Claim, chap: ChapRoute, lun: number): Route {
+  const { target, portals, serial, backing, sectorSize } = document
+  const route = { target, lun, portals, serial, size: backing.size, sectorSize, readonly: claim.readonly, chap }
+  // As udev would name it; a hint for people, and no node needs it.
+  const path = `/dev/disk/by-path/ip-${portals[0]}-iscsi-${target}-lun-${lun}`
+  return { device_path: path, ...encodeIscsiRoute(route) }
+}
+
+function exportedAs({ backing, size, enabled, initiators }: Shown): Exported {
+  return { backing, size, enabled, holders: initiators.map(({ name, readonly }) => ({ initiator: name, readonly })) }
+}
+
+function cannotGrow(id: VolumeId, { target }: Shown, settings: IscsiSettings): VolumeInUse {
+  return new VolumeInUse({
+    asked: `expand ${id}`,
+    found: `${target} is exported, and ${settings.target} cannot change the size of what it exports`,
+    next: 'end the workload so that the volume is unpublished, and expand it then',
+  })
+}
+
+async function troublesOf(target: Target, op: Op): Promise<Map<VolumeId, string[]>> {
+  const troubles = new Map<VolumeId, string[]>()
+  for (const shown of await target.list(op)) {
+    const id = volumeOfTarget(shown.target)
+    if (id === undefined) continue
+    const found = [
+      ...(shown.enabled ? [] : ['its target accepts no logins']),
+      ...(shown.serial === serialOf(id) ? [] : [`its target shows serial number ${shown.serial}, not ${serialOf(id)}`]),
+    ]
+    if (found.length > 0) troubles.set(id, found)
+  }
+  return troubles
+}

@@ -1,0 +1,118 @@
+// What tgt shows of a target, compared with what it is to be: what is wrong, and what may stay.
+import type { Host } from '../../host/host.ts'
+import type { TgtTarget, TgtUnit } from '../../linux/tgtadm.ts'
+import { InvalidRequest, VolumeInUse, WrongDevice } from '../../volume/errors.ts'
+import type { ExportDocument, Shown } from './target.ts'
+
+/** LUN 0 is tgt's own controller. */
+export const LUN = 1
+/**
+ * tgtd asks a silent initiator whether it lives, and closes its connection after so many seconds times answers missed.
+ * Without this a node that died while it was read to keeps its session until TCP gives up, after a quarter of an hour.
+ */
+export const NOP = { interval: 5, count: 2 }
+
+/** tgt has one right for all initiators of a LUN, and takes secrets as arguments only, which everybody can read. */
+export function requireServable({ target, rights }: ExportDocument): void {
+  if (rights.some(({ chap }) => chap)) {
+    const next = 'set iscsi.chap to none, or iscsi.target to lio'
+    throw new InvalidRequest({ asked: `export ${target} with CHAP`, found: 'tgt cannot keep its secrets', next })
+  }
+  if (new Set(rights.map(({ readonly }) => readonly)).size > 1) {
+    throw new VolumeInUse({
+      asked: `export ${target} to one initiator for reading and to another for writing`,
+      found: 'tgt has one right for all of them',
+      next: 'unpublish it from one, or set iscsi.target to lio',
+    })
+  }
+}
+
+/** An export of something else under this name is never changed. A LUN that was never stamped bears tgt's own number. */
+export function requireSame({ name, tid, units }: TgtTarget, { serial, backing }: ExportDocument): void {
+  const unit = unitOf(units)
+  if (!unit) return
+  const isUnstamped = unit.serial === `beaf${tid}${LUN}`
+  if (unit.path === backing.path && (unit.serial === serial || isUnstamped)) return
+  throw new WrongDevice({
+    asked: `export ${backing.path} with serial ${serial} as ${name}`,
+    found: `it shows ${unit.path || 'nothing'} with serial ${unit.serial}`,
+    next: 'nothing was changed; find out who made it, and delete it with tgtadm',
+  })
+}
+
+/**
+ * May the target stay, and only be added to? Not when somebody loses a right: a login that began before that comes to its
+ * end after it, however late, unless the target's number is gone. Nor one without initiators, where that may be under way.
+ */
+export function canStay(target: TgtTarget, document: ExportDocument): boolean {
+  const rightful = initiatorsOf(document)
+  const present = [...target.acl, ...target.sessions.map(({ initiator }) => initiator)]
+  if (target.acl.length === 0 || !present.every(each => rightful.includes(each))) return false
+  const faults = lastingFaultsOf(target, document)
+  if (faults.length === 0) return true
+  if (target.sessions.length === 0) return false
+  throw new VolumeInUse({
+    asked: `export ${document.backing.path} as ${target.name}`,
+    found: `it is in use, and ${faults.join('; ')}`,
+    next: 'unpublish the volume and publish it again',
+  })
+}
+
+/** What only another LUN would change. */
+function lastingFaultsOf({ units }: TgtTarget, { backing, sectorSize }: ExportDocument): string[] {
+  const unit = unitOf(units)
+  if (!unit) return ['it has no LUN']
+  return [
+    ...(unit.online ? [] : ['its LUN is offline']),
+    ...(isSize(unit, backing.size) ? [] : [`its size is ${unit.megabytes} MB, not ${backing.size} bytes`]),
+    ...(unit.blockSize === sectorSize ? [] : [`its sectors have ${unit.blockSize} bytes, not ${sectorSize}`]),
+    ...(unit.flags.split(/[:, ]/).includes('sync') ? [] : ['its writes are not durable when acknowledged']),
+  ]
+}
+
+export function faultsOf(target: TgtTarget, document: ExportDocument): string[] {
+  const unit = unitOf(target.units)
+  const [missing, extra] = [initiatorsOf(document), target.acl].map((names, n, both) =>
+    names.filter(each => !both[1 - n]?.includes(each)),
+  )
+  return [
+    ...lastingFaultsOf(target, document),
+    ...(unit?.path === document.backing.path ? [] : [`it shows ${unit?.path}`]),
+    ...(unit?.serial === document.serial ? [] : [`its serial is ${unit?.serial}`]),
+    ...(unit?.readonly === isReadonly(document) ? [] : [`its LUN is ${unit?.readonly ? 'read-only' : 'writable'}`]),
+    ...(unit?.thin === true ? [] : ['it does not discard']),
+    ...(target.ready ? [] : ['it is not ready']),
+    ...(target.nopInterval === NOP.interval && target.nopCount === NOP.count ? [] : ['it never finds a node dead']),
+    ...(missing?.length ? [`it refuses ${missing.join(', ')}`] : []),
+    ...(extra?.length ? [`it accepts ${extra.join(', ')}`] : []),
+  ]
+}
+
+export async function shown({ files }: Host, { name, ready, units, acl, sessions }: TgtTarget): Promise<Shown> {
+  const unit = unitOf(units)
+  const facts = unit?.path ? await files.facts(unit.path) : undefined
+  const readonly = unit?.readonly ?? false
+  const names = new Set([...acl, ...sessions.map(({ initiator }) => initiator)])
+  return {
+    target: name,
+    serial: unit?.serial ?? '',
+    backing: unit?.path ?? '',
+    size: unit && facts && isSize(unit, facts.size) ? facts.size : (unit?.megabytes ?? 0n) * 1_000_000n,
+    enabled: ready && unit?.online === true && acl.length > 0,
+    initiators: [...names].map(each => ({
+      name: each,
+      readonly,
+      sessions: sessions.filter(({ initiator }) => initiator === each).length,
+    })),
+  }
+}
+
+export const unitOf = (units: readonly TgtUnit[]): TgtUnit | undefined => units.find(({ lun }) => lun === LUN)
+export const initiatorsOf = ({ rights }: ExportDocument): string[] => rights.map(({ initiator }) => initiator)
+export const isReadonly = ({ rights }: ExportDocument): boolean => rights.some(({ readonly }) => readonly)
+
+/** tgtd prints sizes in millions of bytes, rounded. */
+function isSize({ megabytes }: TgtUnit, size: bigint): boolean {
+  const difference = megabytes * 1_000_000n - size
+  return difference <= 500_000n && difference >= -500_000n
+}

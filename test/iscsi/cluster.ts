@@ -1,0 +1,308 @@
+// A cluster in the lab: a storage host with the controller, two nodes, and a VM that calls them as Kubernetes would.
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { shellQuote } from '../../hack/lab/command.ts'
+import { Lab } from '../../hack/lab/lab.ts'
+import type { Machine } from '../../hack/lab/machine.ts'
+import type { DiskSpec, VmSpec } from '../../hack/lab/topology.ts'
+import type { Service } from '../../src/rpc/client.ts'
+import type { IscsiSettings } from '../../src/schema/config.ts'
+import type { Question } from './agent.ts'
+import { Mailbox } from './mailbox.ts'
+import type { Answered, Asked } from './relay.ts'
+
+const ROOT = dirname(dirname(import.meta.dirname))
+const SHARE = '/lab/share'
+const PORT = 9000
+/** Calls travel on a network of their own, so that a cut storage network cuts nothing else. */
+const NETS = ['san0', 'san1', 'lan']
+export const NODES = ['node-a', 'node-b'] as const
+export type NodeName = (typeof NODES)[number]
+export type HostName = 'storage' | NodeName
+
+export interface ClusterOptions {
+  readonly target: IscsiSettings['target']
+  readonly chap?: IscsiSettings['chap']
+  /** More settings of `iscsi`, for all hosts. */
+  readonly iscsi?: Partial<IscsiSettings>
+  /** Without it the storage host offers its address on san0. */
+  readonly portals?: readonly string[]
+  readonly maxVolumesPerNode?: number
+  /** Of the storage host, with the pool. */
+  readonly disk?: DiskSpec
+  readonly nodes?: readonly NodeName[]
+  readonly log?: (line: string) => void
+}
+
+/** What a call was answered with, if not OK. */
+export class CallFailed extends Error {
+  readonly code: string
+  readonly details: string
+
+  constructor(method: string, code: string, details: string) {
+    super(`${method}: ${code} ${details}`)
+    this.code = code
+    this.details = details
+  }
+}
+
+export class Cluster {
+  readonly lab: Lab
+  readonly options: ClusterOptions
+  /** What CHAP secrets derive from. */
+  readonly key = randomBytes(24).toString('hex')
+  readonly #log: (line: string) => void
+  readonly #boxes = new Map<string, Mailbox>()
+
+  constructor(lab: Lab, options: ClusterOptions) {
+    this.lab = lab
+    this.options = options
+    this.#log = options.log ?? (() => {})
+  }
+
+  machine(name: HostName): Machine {
+    return this.lab.vm(name)
+  }
+
+  get keyFile(): string {
+    return join(this.lab.share, 'conf/chap.key')
+  }
+
+  /** Of its driver: HOST:PORT. */
+  address(name: HostName): string {
+    return `${addressOf(name)}:${PORT}`
+  }
+
+  /** Runs a shell command on a host; the project's Node.js comes first on PATH. Throws unless it ends with 0. */
+  async run(name: HostName | 'control', command: string, timeout = 120): Promise<string> {
+    const { code, stdout, stderr } = await this.lab.vm(name).exec(`${ENVIRONMENT}\n${command}`, { timeout })
+    assert.equal(code, 0, `${name}: ${command}: ${code} ${stdout}${stderr}`)
+    return stdout.trim()
+  }
+
+  /** Calls the driver on a host. Throws CallFailed. */
+  async call<T = Record<string, unknown>>(
+    name: HostName,
+    service: Service,
+    method: string,
+    request: object = {},
+    timeoutMs = 120_000,
+  ): Promise<T> {
+    const endpoint = `tcp://${this.address(name)}`
+    const asked: Asked = { endpoint, service, method, request, timeoutMs }
+    const answer = await this.#box('control').ask<Answered>(asked, timeoutMs + 30_000)
+    if ('error' in answer) throw new CallFailed(method, answer.error, answer.details)
+    return answer.reply as T
+  }
+
+  /** Asks the agent of a node, which writes and reads as a workload would. */
+  async agent<Answer = object>(name: NodeName, question: Question, timeoutMs = 60_000): Promise<Answer> {
+    return await this.#box(name).ask<Answer>(question, timeoutMs)
+  }
+
+  #box(name: NodeName | 'control'): Mailbox {
+    const box = this.#boxes.get(name) ?? new Mailbox(join(this.lab.share, 'box', name))
+    this.#boxes.set(name, box)
+    return box
+  }
+
+  /** Starts the driver of a host and waits until it serves. */
+  async startDriver(name: HostName): Promise<void> {
+    const role = name === 'storage' ? 'controller' : 'node'
+    const path = join(this.lab.share, `conf/${name}.json`)
+    writeFileSync(path, JSON.stringify(this.#settingsOf(name), undefined, 2))
+    const log = `${SHARE}/log/${name}.log`
+    await this.run(
+      name,
+      `setsid node src/bin/${role}.ts --config ${SHARE}/conf/${name}.json >>${log} 2>&1 </dev/null & echo $! >/run/driver.pid`,
+    )
+    const deadline = Date.now() + 240_000
+    for (;;) {
+      try {
+        await this.call(name, 'Identity', 'Probe', {}, 2000)
+        return
+      } catch (error) {
+        if (Date.now() > deadline)
+          throw new Error(`${name}: the driver does not serve: ${this.logOf(name)}`, { cause: error })
+        await sleep(200)
+      }
+    }
+  }
+
+  /** What doctor of a host says, and its exit code. */
+  async doctor(name: HostName): Promise<{ code: number; report: string }> {
+    const command = `node src/bin/cli.ts doctor --config ${SHARE}/conf/${name}.json`
+    const { code, stdout, stderr } = await this.machine(name).exec(`${ENVIRONMENT}\n${command}`, { timeout: 120 })
+    return { code, report: `${stdout}${stderr}` }
+  }
+
+  /** Fails unless doctor is content on every host, and nothing of any volume is left on them. */
+  async requireClean(): Promise<void> {
+    const reports = await Promise.all(this.hosts().map(async name => ({ name, ...(await this.doctor(name)) })))
+    for (const { name, code, report } of reports) assert.equal(code, 0, `${name}: ${report}`)
+    const left = await this.run(
+      'storage',
+      'ls -d /sys/kernel/config/target/iscsi/iqn.2026-01.dev.ashlar:* /sys/kernel/config/target/core/fileio_*/vol-* 2>/dev/null; tgtadm --op show --mode target 2>/dev/null || true',
+    )
+    assert.equal(left, '', 'targets are left on the storage host')
+    for (const name of this.options.nodes ?? NODES) {
+      const command =
+        'ls /sys/class/iscsi_session 2>/dev/null; find /etc/iscsi/nodes -type f 2>/dev/null; grep ashlar-test /proc/self/mountinfo || true'
+      assert.equal(await this.run(name, command), '', `sessions, records or mounts are left on ${name}`)
+    }
+  }
+
+  /** kill -9, with all commands that it runs. */
+  async killDriver(name: HostName): Promise<void> {
+    await this.run(name, 'kill -9 "$(cat /run/driver.pid)" 2>/dev/null || true')
+  }
+
+  logOf(name: HostName): string {
+    const path = join(this.lab.share, `log/${name}.log`)
+    return existsSync(path) ? readFileSync(path, 'utf8') : ''
+  }
+
+  async nodeId(name: NodeName): Promise<string> {
+    return (await this.call<{ node_id: string }>(name, 'Node', 'NodeGetInfo')).node_id
+  }
+
+  /** What a host needs after each boot, before its driver starts. */
+  async prepare(name: HostName): Promise<void> {
+    if (name === 'storage') await this.#prepareStorage()
+    else
+      await this.run(
+        name,
+        'modprobe iscsi_tcp; modprobe sd_mod; modprobe xfs; modprobe ext4; pgrep -x iscsid >/dev/null || iscsid',
+      )
+    this.#log(`${name}: prepared`)
+  }
+
+  async #prepareStorage(): Promise<void> {
+    await this.run(
+      'storage',
+      `modprobe xfs
+       blkid /dev/vdb >/dev/null || mkfs.xfs -q /dev/vdb
+       mkdir -p /srv && mount /dev/vdb /srv && mkdir -p /srv/pool`,
+    )
+    if (this.options.target === 'tgt') await this.startTgtd()
+    else
+      await this.run(
+        'storage',
+        'modprobe target_core_mod; modprobe target_core_file; mkdir -p /sys/kernel/config/target/iscsi',
+      )
+  }
+
+  async startTgtd(): Promise<void> {
+    await this.run(
+      'storage',
+      'tgtd; for n in $(seq 50); do tgtadm --op show --mode sys >/dev/null 2>&1 && exit 0; sleep 0.1; done; exit 1',
+    )
+  }
+
+  async boot(name: HostName): Promise<void> {
+    await this.machine(name).boot()
+    await this.prepare(name)
+  }
+
+  async start(): Promise<void> {
+    for (const folder of ['conf', 'log']) mkdirSync(join(this.lab.share, folder), { recursive: true })
+    if (this.options.chap !== undefined)
+      writeFileSync(this.keyFile, `${this.key}\n`, { mode: 0o600 })
+    const hosts = this.hosts()
+    await this.run(
+      'control',
+      `setsid node test/iscsi/relay.ts ${SHARE}/box/control >${SHARE}/log/relay.log 2>&1 </dev/null &`,
+    )
+    await Promise.all(
+      hosts.map(async name => {
+        await this.prepare(name)
+        await this.startDriver(name)
+      }),
+    )
+  }
+
+  hosts(): HostName[] {
+    return ['storage', ...(this.options.nodes ?? NODES)]
+  }
+
+  /** Everything that the drivers logged. */
+  logs(): string {
+    return this.hosts()
+      .map(name => this.logOf(name))
+      .join('\n')
+  }
+
+  #settingsOf(name: HostName): object {
+    const { target, chap = 'none', iscsi, portals = ['10.77.0.1:3260'] } = this.options
+    const shared = { ...(chap !== 'none' && { chap, chapKeyFile: `${SHARE}/conf/chap.key` }), ...iscsi }
+    return {
+      endpoint: `tcp://0.0.0.0:${PORT}`,
+      allowTcp: true,
+      nodeId: name,
+      stateDir: '/var/lib/ashlar/node',
+      pools: { default: { type: 'file', path: '/srv/pool', overcommit: 100 } },
+      defaultTransport: 'iscsi',
+      maxVolumesPerNode: this.options.maxVolumesPerNode ?? 0,
+      iscsi: name === 'storage' ? { target, portals, ...shared } : shared,
+      log: { level: 'debug' },
+    }
+  }
+}
+
+const ENVIRONMENT = [
+  `export PATH=${shellQuote(`${ROOT}/node_modules/.bin:${ROOT}/node_modules/node/bin`)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+  'export NODE_COMPILE_CACHE=/var/cache/node-compile',
+  `cd ${shellQuote(ROOT)} || exit 125`,
+].join('\n')
+
+function addressOf(name: HostName): string {
+  return `10.77.${NETS.indexOf('lan')}.${INDEX[name]}`
+}
+
+const INDEX: Readonly<Record<HostName | 'control', number>> = { storage: 1, 'node-a': 11, 'node-b': 12, control: 20 }
+
+function topologyOf({ disk = '16G', nodes = NODES }: ClusterOptions) {
+  // A checkout below /tmp is seen only when asked for: a VM has a /tmp of its own.
+  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ashlar')
+  const visible = [ROOT, cache].filter(path => existsSync(path))
+  const vm = (name: HostName | 'control', more: Partial<VmSpec> = {}): VmSpec => ({
+    index: INDEX[name],
+    memory: 640,
+    visible,
+    translationCache: 256,
+    ...more,
+  })
+  return {
+    nets: NETS,
+    vms: {
+      control: vm('control'),
+      storage: vm('storage', { disks: [disk], memory: 768 }),
+      ...Object.fromEntries(nodes.map(name => [name, vm(name)])),
+    },
+  }
+}
+
+/** Boots the cluster, hands it to `use`, and takes it down whatever happens. A failure carries the ends of the logs. */
+export async function withCluster<T>(options: ClusterOptions, use: (cluster: Cluster) => Promise<T>): Promise<T> {
+  const lab = new Lab({ topology: topologyOf(options), attached: true })
+  const cluster = new Cluster(lab, options)
+  try {
+    await lab.up()
+    await cluster.start()
+    return await use(cluster)
+  } catch (error) {
+    const keep = process.env['ASHLAR_KEEP_LOGS']
+    if (keep !== undefined && existsSync(join(lab.share, 'log'))) {
+      mkdirSync(keep, { recursive: true })
+      for (const name of readdirSync(join(lab.share, 'log')))
+        writeFileSync(join(keep, name), readFileSync(join(lab.share, 'log', name)))
+    }
+    throw error
+  } finally {
+    await lab.down()
+  }
+}

@@ -1,0 +1,219 @@
+// What can happen between a node and its volume: a LUN that shows something else, cut cables, dead portals, prying eyes.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { localFiles } from '../../src/host/local-files.ts'
+import { deriveChap, readKeys } from '../../src/transports/iscsi/chap.ts'
+import { parseIscsiRoute } from '../../src/transports/iscsi/route.ts'
+import type { Contents, Status } from './agent.ts'
+import { type CallFailed, type Cluster, withCluster } from './cluster.ts'
+import { waitUntil } from './patience.ts'
+import { rounds } from './scale.ts'
+import { NetVolume } from './volume.ts'
+
+const NODE = 'node-a'
+const REPLACEMENT = 12
+const LOGIN = 40
+
+const isRefused = (error: CallFailed): boolean =>
+  error.code === 'FAILED_PRECONDITION' && /serial|identity|not .* but/i.test(error.details)
+
+/** On the storage host, as somebody might by mistake: LUN 0 of one volume's target shows the file of another. */
+const repoint = (of: NetVolume, to: NetVolume): string => `set -e
+C=/sys/kernel/config/target; T=$C/iscsi/iqn.2026-01.dev.ashlar:${of.id}/tpgt_1
+A=$(ls -d $T/acls/*)
+find $A/lun_0 -maxdepth 1 -type l -delete; rmdir $A/lun_0
+find $T/lun/lun_0 -maxdepth 1 -type l -delete
+ln -s $(ls -d $C/core/fileio_*/${to.id}) $T/lun/lun_0/x
+mkdir $A/lun_0; ln -s $T/lun/lun_0 $A/lun_0/x`
+
+async function showsAnother(cluster: Cluster): Promise<void> {
+  const [volume, other] = [
+    await new NetVolume(cluster, { name: 'repointed' }).create(),
+    await new NetVolume(cluster, { name: 'bystander' }).create(),
+  ]
+  const sums = () => cluster.run('storage', `sha256sum <${volume.data}; sha256sum <${other.data}`)
+  for (const each of [volume, other]) await each.publish(NODE)
+
+  const untouched = await sums()
+  await cluster.run('storage', repoint(volume, other))
+  await assert.rejects(volume.stage(NODE), isRefused)
+  assert.equal(await sums(), untouched, 'something was written')
+  assert.equal(await cluster.run(NODE, 'grep -c bystander /proc/self/mountinfo || true'), '0')
+  await cluster.run('storage', repoint(volume, volume))
+
+  await volume.stage(NODE)
+  await volume.publishAt(NODE)
+  await cluster.run(NODE, `echo kept >${volume.target}/file; sync -f ${volume.target}`)
+  const [bystander] = (await cluster.run('storage', `sha256sum <${other.data}`)).split('\n')
+  await cluster.run('storage', repoint(volume, other))
+  await assert.rejects(volume.expandOnNode(NODE), isRefused)
+  const { id, staging, target } = volume
+  await cluster.call(NODE, 'Node', 'NodeUnpublishVolume', { volume_id: id, target_path: target })
+  const unstage = () => cluster.call(NODE, 'Node', 'NodeUnstageVolume', { volume_id: id, staging_target_path: staging })
+  await assert.rejects(unstage(), (error: CallFailed) => error.code === 'FAILED_PRECONDITION')
+  assert.equal(await cluster.run('storage', `sha256sum <${other.data}`), bystander, 'something was written')
+
+  await cluster.run('storage', repoint(volume, volume))
+  await volume.downOnNode(NODE)
+  await volume.stage(NODE)
+  await volume.publishAt(NODE)
+  assert.equal(await cluster.run(NODE, `cat ${volume.target}/file`), 'kept')
+  await volume.down(NODE)
+  await other.down(NODE)
+  for (const each of [volume, other]) await each.delete()
+}
+
+/** Every acknowledged number is there, and whole. */
+async function requireAll(cluster: Cluster, path: string, acknowledged: number): Promise<void> {
+  const { numbers, torn } = await cluster.agent<Contents>(NODE, { do: 'read', path })
+  assert.deepEqual(torn, [])
+  assert.ok(Math.max(...numbers) >= acknowledged, `${acknowledged} was acknowledged, ${Math.max(...numbers)} is there`)
+}
+
+async function cutCable(t: TestContext, cluster: Cluster, as: 'ext4' | 'xfs'): Promise<void> {
+  const volume = await new NetVolume(cluster, { name: `cable-${as}`, as }).create()
+  await volume.up(NODE)
+  const path = `${volume.target}/records`
+  await cluster.run(NODE, `truncate -s 2M ${path}; sync -f ${path}`)
+  const status = (writer: string) => cluster.agent<Status>(NODE, { do: 'status', writer })
+  const writes = async (writer: string, more = 20) => {
+    const { acknowledged } = await status(writer)
+    await waitUntil('more writes', 60, async () => (await status(writer)).acknowledged >= acknowledged + more)
+  }
+
+  await cluster.agent(NODE, { do: 'write', writer: `${as}-short`, path })
+  await writes(`${as}-short`)
+  await cluster.machine(NODE).cut('san0')
+  await sleep(7000)
+  await cluster.machine(NODE).heal('san0')
+  await writes(`${as}-short`)
+  const short = await cluster.agent<Status>(NODE, { do: 'stop', writer: `${as}-short` })
+  assert.equal(short.errors, 0, short.lastError)
+  t.diagnostic(`${as}: cut for 7 s, the longest write took ${(short.longestMs / 1000).toFixed(1)} s, no error`)
+  await requireAll(cluster, path, short.acknowledged)
+  assert.equal((await volume.condition(NODE)).abnormal, false)
+
+  await cluster.agent(NODE, { do: 'write', writer: `${as}-long`, path, from: short.acknowledged + 1 })
+  await writes(`${as}-long`)
+  await cluster.machine(NODE).cut('san0')
+  await waitUntil('an error of the writer', 90, async () => (await status(`${as}-long`)).errors > 0)
+  const during = await volume.condition(NODE)
+  assert.ok(during.abnormal)
+  t.diagnostic(`${as}: cut for longer than ${REPLACEMENT} s: ${during.message}`)
+  assert.match(cluster.logOf(NODE), new RegExp(`VolumeConditionAbnormal[^\n]*${volume.id}`))
+  await cluster.machine(NODE).heal('san0')
+  const { acknowledged } = await cluster.agent<Status>(NODE, { do: 'stop', writer: `${as}-long` })
+  await waitUntil('the end of the writer', 60, async () => (await status(`${as}-long`)).ended)
+  await waitUntil(
+    'a new session',
+    60,
+    async () => (await cluster.run(NODE, 'cat /sys/class/iscsi_session/session*/state')) === 'LOGGED_IN',
+  )
+  const after = await volume.condition(NODE)
+  assert.ok(after.abnormal, 'a filesystem that stopped is not well')
+  t.diagnostic(`${as}: after the cable was back: ${after.message}`)
+
+  // The pod is restarted: publishing stages the volume again.
+  await cluster.call(NODE, 'Node', 'NodeUnpublishVolume', { volume_id: volume.id, target_path: volume.target })
+  await volume.publishAt(NODE)
+  await requireAll(cluster, path, acknowledged)
+  await cluster.run(NODE, `echo works >${volume.target}/new`)
+  assert.equal((await volume.condition(NODE)).abnormal, false)
+  await volume.down(NODE)
+  await volume.delete()
+}
+
+async function crowd(t: TestContext, cluster: Cluster): Promise<void> {
+  const count = rounds(6, 50)
+  const volumes = await Promise.all(
+    Array.from({ length: count }, (_, n) => new NetVolume(cluster, { name: `crowd-${n}` }).create()),
+  )
+  for (const each of volumes) await each.publish(NODE)
+  const before = cluster.logOf(NODE).length
+  // One of the two portals is dead. If staging waited for it, these calls would end with their deadline.
+  await Promise.all(volumes.map(each => each.stage(NODE)))
+  const log = cluster.logOf(NODE).slice(before)
+  const phases: Readonly<Record<string, RegExp>> = {
+    login: /iscsiadm.*--login/,
+    probe: /blkid/,
+    mkfs: /mkfs/,
+    mount: /"mount /,
+  }
+  for (const [phase, pattern] of Object.entries(phases)) {
+    const times = log
+      .split('\n')
+      .filter(line => pattern.test(line))
+      .map(line => Number(/"ms":(\d+)/.exec(line)?.[1] ?? Number.NaN))
+      .filter(ms => !Number.isNaN(ms))
+      .sort((a, b) => a - b)
+    const at = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))]
+    t.diagnostic(
+      `${count} volumes staged at once, a dead portal beside a living one: ${phase} p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (${times.length})`,
+    )
+  }
+  for (const each of volumes) await each.down(NODE)
+  for (const each of volumes) await each.delete()
+}
+
+/** Collects the arguments of all processes until it is told to end. */
+const SAMPLER =
+  '(while :; do cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "; sleep 0.2; done >/run/cmdlines) >/dev/null 2>&1 & echo $! >/run/sampler'
+
+async function canary(cluster: Cluster): Promise<void> {
+  const hosts = cluster.hosts()
+  for (const name of hosts) await cluster.run(name, SAMPLER)
+  const volume = await new NetVolume(cluster, { name: 'secret' }).create()
+  await volume.publish(NODE)
+  const keys = await readKeys(localFiles, cluster.keyFile)
+  const { chap, target } = parseIscsiRoute(volume.id, volume.route)
+  const initiator = (await cluster.nodeId(NODE)).replace(/^.*\//, '')
+  const secrets = deriveChap(keys, chap, { target, initiator })
+  const words = [secrets?.password.reveal(), secrets?.mutual?.password.reveal()]
+  assert.ok(words.every(word => word !== undefined && word.length === 32))
+  assert.ok(
+    words.every(word => !JSON.stringify(volume.route).includes(word ?? '')),
+    'the publish context holds a secret',
+  )
+
+  await volume.stage(NODE)
+  const record = await cluster.run(NODE, `grep -l '${words[0]}' -r /etc/iscsi | xargs stat --format '%a %U'`)
+  assert.equal(record, '600 root', 'the secret is where open-iscsi needs it, and nobody else can read it')
+  await volume.publishAt(NODE)
+  await volume.down(NODE)
+  await volume.delete()
+  for (const name of hosts) {
+    await cluster.run(name, 'kill "$(cat /run/sampler)"')
+    const sampled = await cluster.run(name, 'cat /run/cmdlines')
+    assert.match(sampled, /ashlar|node/)
+    for (const word of [...words, cluster.key]) {
+      assert.ok(!sampled.includes(word ?? ''), `${name}: a secret is in the arguments of a process`)
+      assert.ok(!cluster.logOf(name).includes(word ?? ''), `${name}: a secret is in the log`)
+    }
+    assert.equal(await cluster.run(name, `dmesg | grep -c -e '${words.join("' -e '")}' || true`), '0')
+  }
+  assert.equal(
+    await cluster.run(NODE, `grep -rl '${words[0]}' /etc/iscsi || true`),
+    '',
+    'a secret outlives its session',
+  )
+}
+
+test('a node, its volumes, and what comes between them', async t => {
+  const settings = {
+    target: 'lio',
+    chap: 'mutual',
+    nodes: [NODE],
+    portals: ['10.77.0.1:3260', '10.77.1.1:3260'],
+    iscsi: { replacementTimeoutSeconds: REPLACEMENT, loginTimeoutSeconds: LOGIN },
+  } as const
+  await withCluster(settings, async cluster => {
+    await cluster.machine('storage').cut('san1')
+    await t.test('a LUN that shows another file is neither staged, grown nor unstaged', () => showsAnother(cluster))
+    await t.test('many volumes at once, one of two portals dead', st => crowd(st, cluster))
+    for (const as of ['ext4', 'xfs'] as const)
+      await t.test(`a cable is cut, for shorter and longer than I/O waits: ${as}`, st => cutCable(st, cluster, as))
+    await t.test('secrets are nowhere but where they are needed', () => canary(cluster))
+    await t.test('leaves nothing, and doctor is content', () => cluster.requireClean())
+  })
+})

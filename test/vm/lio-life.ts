@@ -1,0 +1,322 @@
+// Runs in a guest: the target of its kernel, driven through configfs, with initiators of the same machine.
+import assert from 'node:assert/strict'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { globSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Host, HostFiles } from '../../src/host/host.ts'
+import { localHost } from '../../src/host/local.ts'
+import { lio } from '../../src/transports/iscsi/lio.ts'
+import { serialOf, targetName } from '../../src/transports/iscsi/names.ts'
+import type { Chap, ExportDocument, Right } from '../../src/transports/iscsi/target.ts'
+import { Secret } from '../../src/volume/secret.ts'
+import { failure, MIB, testOp } from '../fixtures.ts'
+
+const PORTAL = '127.0.0.1:3260'
+const CONFIG = '/sys/kernel/config/target'
+const HBA = `${CONFIG}/core/fileio_1095977042`
+const [A, B] = ['iqn.2026-01.dev.ashlar:node.a', 'iqn.2026-01.dev.ashlar:node.b'] as const
+const FOLDER = join(process.env['TMPDIR'] ?? '/tmp', 'lio')
+const op = testOp()
+const host = localHost()
+const target = lio.open(host)
+
+const run = (file: string, ...args: string[]): string => execFileSync(file, args, { encoding: 'utf8' }).trim()
+const read = (path: string): string => readFileSync(path, 'utf8').trim()
+const tree = (): string => run('find', CONFIG, '-mindepth', '1')
+const writer = (initiator: string, chap?: Chap): Right => ({ initiator, readonly: false, ...(chap && { chap }) })
+const reader = (initiator: string): Right => ({ initiator, readonly: true })
+
+function volume(n: number, size = 64n * MIB, rights: readonly Right[] = [writer(A)]): ExportDocument {
+  const id = `vol-p-${String(n).padStart(32, 'a')}`
+  const path = join(FOLDER, `${id}.data`)
+  writeFileSync(path, '')
+  truncateSync(path, Number(size))
+  const names = { target: targetName(id), serial: serialOf(id) }
+  return { ...names, backing: { path, size }, sectorSize: 4096, portals: [PORTAL, '[::1]:3260'], rights }
+}
+
+/** Its exit code. */
+function iscsiadm(...args: string[]): number {
+  const { status } = spawnSync('iscsiadm', ['-m', ...args], { encoding: 'utf8' })
+  return status ?? -1
+}
+
+function login({ target: name }: ExportDocument, initiator: string, chap?: Chap): number {
+  assert.equal(iscsiadm('node', '-o', 'new', '-T', name, '-p', `${PORTAL},1`), 0)
+  const [record = ''] = globSync(`/etc/iscsi/nodes/${name}/*/default`)
+  const secrets = (user: string, password: string, from: Chap | Chap['mutual']) =>
+    from
+      ? [`node.session.auth.${user} = ${from.user}`, `node.session.auth.${password} = ${from.password.reveal()}`]
+      : []
+  const lines = [
+    ...(chap ? ['node.session.auth.authmethod = CHAP'] : []),
+    ...secrets('username', 'password', chap),
+    ...secrets('username_in', 'password_in', chap?.mutual),
+  ]
+  const text = readFileSync(record, 'utf8')
+    .replace(/^node\.session\.auth\.(authmethod|user|pass).*\n/gm, '')
+    .replace(/^(node\.session\.initial_login_retry_max) = .*$/m, '$1 = 1')
+    .replace(/^(iface\.iscsi_ifacename = .*)$/m, `$1\niface.initiatorname = ${initiator}`)
+    .replace('# END RECORD', [...lines, '# END RECORD'].join('\n'))
+  writeFileSync(record, text)
+  return iscsiadm('node', '-T', name, '-p', `${PORTAL},1`, '--login')
+}
+
+function logout({ target: name }: ExportDocument): void {
+  iscsiadm('node', '-T', name, '--logout')
+  iscsiadm('node', '-T', name, '-o', 'delete')
+}
+
+function diskOf({ target: name }: ExportDocument): string {
+  for (const session of globSync('/sys/class/iscsi_session/session*')) {
+    if (read(`${session}/targetname`) !== name) continue
+    const [path] = globSync(`${session}/device/target*/*:*:*:0/block/sd*`)
+    if (path !== undefined) return path.slice(path.lastIndexOf('/') + 1)
+  }
+  throw new Error(`there is no disk of ${name}`)
+}
+
+const write = (disk: string, ...more: string[]) =>
+  spawnSync('dd', ['if=/dev/zero', `of=/dev/${disk}`, 'bs=4096', 'oflag=direct', ...more], { encoding: 'utf8' }).status
+
+const CHANGES = ['write', 'link', 'makeDirectory', 'removeFile', 'removeDirectory'] as const
+class Killed extends Error {}
+
+/** Does its first `n` changes only; then every one throws, as if the process were gone. */
+function dying(n: number): { host: Host; isDead: () => boolean } {
+  let left = n
+  const files: Record<string, unknown> = { ...host.files }
+  for (const name of CHANGES) {
+    files[name] = async (...args: never[]) => {
+      left -= 1
+      if (left < 0) throw new Killed()
+      await (host.files[name] as (...all: never[]) => Promise<unknown>)(...args)
+    }
+  }
+  return { host: { ...host, files: files as unknown as HostFiles }, isDead: () => left < 0 }
+}
+
+async function isKilled(n: number, work: (on: typeof target) => Promise<void>): Promise<boolean> {
+  const { host: mortal, isDead } = dying(n)
+  try {
+    await work(lio.open(mortal))
+    return false
+  } catch (error) {
+    if (isDead()) return true
+    throw error
+  }
+}
+
+const tests: Record<string, () => Promise<void>> = {
+  async 'loads what it needs, exports a volume with its identity, and leaves nothing'() {
+    const document = volume(1)
+    assert.equal(await host.files.list(CONFIG), undefined)
+    assert.deepEqual(await target.list(op), [])
+    await target.apply(document, op)
+    await target.apply(document, op)
+    assert.equal(login(document, A), 0)
+    const disk = diskOf(document)
+    const at = `/sys/block/${disk}`
+    assert.equal(read(`${at}/device/wwid`), `naa.6001405${document.serial.slice(0, 25)}`)
+    assert.ok(readFileSync(`${at}/device/vpd_pg80`, 'latin1').includes(document.serial))
+    assert.equal(read(`${at}/queue/logical_block_size`), '4096')
+    assert.equal(BigInt(read(`${at}/size`)) * 512n, document.backing.size)
+    assert.equal(read(`${at}/ro`), '0')
+    assert.equal(read(`${at}/queue/write_cache`), 'write through')
+    run('mkfs.ext4', '-q', '-E', 'nodiscard', `/dev/${disk}`)
+    const before = statSync(document.backing.path).blocks
+    assert.ok(before > 0)
+    run('blkdiscard', `/dev/${disk}`)
+    assert.ok(statSync(document.backing.path).blocks < before, 'a discard gives nothing back')
+    const shown = await target.find(document.target, op)
+    assert.deepEqual(shown?.initiators, [{ name: A, readonly: false, sessions: 1 }])
+    assert.deepEqual(await target.list(op), [shown])
+    assert.equal(shown.enabled, true)
+    await target.remove(document.target, op)
+    assert.equal(await target.find(document.target, op), undefined)
+    logout(document)
+    assert.ok(!tree().includes('vol-p'))
+  },
+
+  async 'lets in who is listed, and tells nobody else'() {
+    const document = volume(2)
+    await target.apply(document, op)
+    assert.equal(login(document, B), 24)
+    assert.equal(iscsiadm('discovery', '-t', 'st', '-p', PORTAL), 21)
+    assert.equal(login(document, A), 0)
+    // One more reader beside a writer: sessions of the others go on.
+    await target.apply({ ...document, rights: [writer(A), reader(B)] }, op)
+    assert.equal((await target.find(document.target, op))?.initiators[0]?.sessions, 1)
+    assert.equal(write(diskOf(document), 'count=1'), 0)
+    logout(document)
+    await target.remove(document.target, op)
+  },
+
+  async 'takes CHAP secrets, one-way and mutual'() {
+    const one = (name: string) => ({ user: `user-${name}`, password: new Secret(`secret-of-${name}-0123`) })
+    const mutual = { ...one('a'), mutual: one('target') }
+    const document = volume(3, 64n * MIB, [writer(A, one('a'))])
+    await target.apply(document, op)
+    const cases: [string, Chap | undefined, number][] = [
+      ['none', undefined, 24],
+      ['wrong', { ...one('a'), password: new Secret('wrong-wrong-wrong') }, 24],
+      ['right', one('a'), 0],
+    ]
+    for (const [what, chap, code] of cases) {
+      assert.equal(login(document, A, chap), code, what)
+      logout(document)
+    }
+    await target.apply({ ...document, rights: [writer(A, mutual)] }, op)
+    const wrongTarget = { ...mutual, mutual: { ...one('target'), password: new Secret('wrong-wrong-wrong') } }
+    assert.equal(login(document, A, wrongTarget), 19)
+    logout(document)
+    assert.equal(login(document, A, mutual), 0)
+    logout(document)
+    await target.apply({ ...document, rights: [writer(A)] }, op)
+    assert.equal(login(document, A), 0)
+    logout(document)
+    await target.remove(document.target, op)
+  },
+
+  async 'enforces a read-only right, also against an initiator that had more'() {
+    const document = volume(4, 64n * MIB, [reader(A)])
+    await target.apply(document, op)
+    assert.equal(login(document, A), 0)
+    const disk = diskOf(document)
+    assert.equal(read(`/sys/block/${disk}/ro`), '1')
+    run('blockdev', '--setrw', `/dev/${disk}`)
+    assert.notEqual(write(disk, 'count=1'), 0)
+    logout(document)
+    await target.apply({ ...document, rights: [writer(A)] }, op)
+    assert.equal(login(document, A), 0)
+    assert.equal(write(diskOf(document), 'count=1'), 0)
+    await target.apply(document, op)
+    assert.equal((await target.find(document.target, op))?.initiators[0]?.readonly, true)
+    logout(document)
+    await target.remove(document.target, op)
+  },
+
+  async 'is completed after a stop before any of its changes, and so is its removal'() {
+    const document = volume(5, 64n * MIB, [
+      reader(A),
+      writer(B, { user: 'b', password: new Secret('secret-of-b-0123') }),
+    ])
+    const clean = tree()
+    let steps = 0
+    for (let n = 0; await isKilled(n, on => on.apply(document, op)); n += 1) {
+      steps += 1
+      assert.notEqual((await target.find(document.target, op))?.enabled, true)
+      if (n % 3 === 0) await target.remove(document.target, op)
+      else await target.apply(document, op)
+      await target.remove(document.target, op)
+      assert.equal(tree(), clean)
+    }
+    for (let n = 0; ; n += 1) {
+      await target.apply(document, op)
+      const isEnd = !(await isKilled(n, on => on.remove(document.target, op)))
+      steps += 1
+      if (n % 3 === 0) await target.apply(document, op)
+      await target.remove(document.target, op)
+      assert.equal(tree(), clean)
+      if (isEnd) break
+    }
+    console.log(`${steps} stops`)
+  },
+
+  async 'ends the session of a writer, and none of its writes comes after'() {
+    for (const [what, rights] of [
+      ['the only one', [writer(A)]],
+      ['one of two', [writer(A), writer(B)]],
+      ['one whose cable is cut', [writer(A)]],
+    ] as const) {
+      const document = volume(6, 64n * MIB, rights)
+      await target.apply(document, op)
+      assert.equal(login(document, A), 0)
+      const disk = diskOf(document)
+      const load = spawn('dd', ['if=/dev/urandom', `of=/dev/${disk}`, 'bs=4096', 'oflag=direct'], { stdio: 'ignore' })
+      const ended = new Promise(resolve => load.once('exit', resolve))
+      await sleep(700)
+      assert.ok(statSync(document.backing.path).blocks > 0)
+      if (what.includes('cut')) run('ip', 'link', 'set', 'lo', 'down')
+      const started = performance.now()
+      await target.revoke(document.target, A, op)
+      const [ms, state] = [performance.now() - started, run('sha256sum', document.backing.path)]
+      if (what.includes('cut')) run('ip', 'link', 'set', 'lo', 'up')
+      assert.ok(!(await target.find(document.target, op))?.initiators.some(({ name }) => name === A))
+      await sleep(3000)
+      assert.equal(run('sha256sum', document.backing.path), state, `${what}: a write came after`)
+      await target.revoke(document.target, A, op)
+      logout(document)
+      await ended
+      await target.remove(document.target, op)
+      console.log(`revoked from ${what} in ${Math.round(ms)} ms`)
+    }
+  },
+
+  async 'grows under a session'() {
+    const document = volume(7)
+    await target.apply(document, op)
+    assert.equal(login(document, A), 0)
+    const disk = diskOf(document)
+    const size = 128n * MIB
+    await assert.rejects(target.grow(document.target, { ...document.backing, size }, op), failure('not-found'))
+    truncateSync(document.backing.path, Number(size))
+    await target.grow(document.target, { ...document.backing, size }, op)
+    assert.equal((await target.find(document.target, op))?.size, size)
+    writeFileSync(`/sys/block/${disk}/device/rescan`, '1')
+    assert.equal(BigInt(read(`/sys/block/${disk}/size`)) * 512n, size)
+    assert.equal(write(disk, 'seek=32767', 'count=1'), 0)
+    assert.equal(statSync(document.backing.path).size, Number(size))
+    logout(document)
+    await target.remove(document.target, op)
+  },
+
+  async 'makes and removes a hundred, side by side, and leaves alone what others made'() {
+    const [core, foreign] = [`${CONFIG}/core/fileio_0/theirs`, `${CONFIG}/iscsi/iqn.2003-01.org.linux-iscsi.host:sn.1`]
+    for (const path of [core, `${foreign}/tpgt_1/lun/lun_0`, `${foreign}/tpgt_1/acls/${A}`])
+      mkdirSync(path, { recursive: true })
+    writeFileSync(join(FOLDER, 'theirs'), '')
+    writeFileSync(`${core}/control`, `fd_dev_name=${join(FOLDER, 'theirs')},fd_dev_size=1048576`)
+    writeFileSync(`${core}/enable`, '1')
+    run('ln', '-s', core, `${foreign}/tpgt_1/lun/lun_0/x`)
+    const before = tree()
+    const documents = Array.from({ length: 100 }, (_, n) => volume(100 + n, MIB))
+    const timed = async (what: string, work: () => Promise<unknown>) => {
+      const started = performance.now()
+      await work()
+      console.log(`${what}: ${Math.round(performance.now() - started)} ms`)
+    }
+    await timed('100 exports made', () => Promise.all(documents.map(each => target.apply(each, op))))
+    await timed('100 exports found as they should be', () => Promise.all(documents.map(each => target.apply(each, op))))
+    await timed('100 exports listed', async () => assert.equal((await target.list(op)).length, 100))
+    await timed('100 exports removed', () => Promise.all(documents.map(each => target.remove(each.target, op))))
+    assert.equal(tree(), before)
+    assert.deepEqual(await target.list(op), [])
+    const [document = volume(99)] = documents
+    await host.files.makeDirectory(`${HBA}/${document.serial}`)
+    assert.deepEqual(await target.list(op), [])
+    await host.files.removeDirectory(`${HBA}/${document.serial}`)
+  },
+
+  async 'says so when something else listens at a portal'() {
+    const other = spawn(process.execPath, [
+      '-e',
+      "require('node:net').createServer().listen(3333, '127.0.0.1', () => console.log())",
+    ])
+    await new Promise(resolve => other.stdout.once('data', resolve))
+    const document = { ...volume(8), portals: ['127.0.0.1:3333'] }
+    await assert.rejects(target.apply(document, op), failure('unavailable', /listen at 127\.0\.0\.1:3333/))
+    assert.equal((await target.find(document.target, op))?.enabled, false)
+    other.kill()
+    await target.remove(document.target, op)
+  },
+}
+
+mkdirSync(FOLDER, { recursive: true })
+for (const [name, test] of Object.entries(tests)) {
+  if (!new RegExp(process.argv[2] ?? '').test(name)) continue
+  const started = performance.now()
+  await test()
+  console.log(`ok: ${name} (${Math.round(performance.now() - started)} ms)`)
+}
