@@ -107,6 +107,7 @@ export function fakeInitiator(portals: Readonly<Record<string, Portal>>): FakeIn
       return 0
     }
     const own = [...kernel.keys()].filter(path => path.startsWith(`${name}/`))
+    if (own.some(path => kernel.get(path) === '')) return 6
     for (const path of own) kernel.delete(path)
     return own.length > 0 ? 0 : 21
   }
@@ -152,6 +153,7 @@ export function fakeInitiator(portals: Readonly<Record<string, Portal>>): FakeIn
       async removeFile(path) {
         kernel.delete(path)
       },
+      removeDirectory: async () => undefined,
     },
     async run(command) {
       const text = [command.file, ...command.args.map(String)].join(' ')

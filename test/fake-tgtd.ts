@@ -42,6 +42,8 @@ export interface FakeTgtd {
   /** Called before each change. */
   watch(look: (change: string) => void): void
   running: boolean
+  /** Changes that match are refused. */
+  refuses: RegExp | undefined
   /** /proc shows these processes. */
   processes: Record<string, string>
   /** The first half of a login; undefined when refused. The answered function is the second half. */
@@ -99,7 +101,7 @@ export function fakeTgtd(sizeOf: (path: string) => bigint | undefined): FakeTgtd
     if (left === 0) throw new Killed(change)
     look(change)
     changes.push(change)
-    const complaint = apply(`${get('op')} ${get('mode')}`, get, has)
+    const complaint = fake.refuses?.test(change) ? 'invalid request' : apply(`${get('op')} ${get('mode')}`, get, has)
     if (left !== undefined) {
       left -= 1
       // The command was done, and its answer never arrives.
@@ -191,6 +193,7 @@ export function fakeTgtd(sizeOf: (path: string) => bigint | undefined): FakeTgtd
       look = each
     },
     running: true,
+    refuses: undefined,
     processes: {},
     beginLogin(name, initiator) {
       const found = targets.find(target => target.name === name && target.acl.includes(initiator))

@@ -6,7 +6,7 @@ import { POOLS } from '../pools/index.ts'
 import type { Pool, PoolConfig } from '../pools/pool.ts'
 import { DriverError } from '../volume/errors.ts'
 import { readConfig, type Settings, USAGE } from './config.ts'
-import { controllerSite, hostOf, nodeSite, resolvePools } from './wire.ts'
+import { controllerSite, hostOf, nodeSite, resolvePools, storageHostOf } from './wire.ts'
 
 export const DRIVER_FLAGS = USAGE
 
@@ -21,10 +21,10 @@ export async function openSites(
   // libuv reads this when the first file call needs a thread.
   process.env['UV_THREADPOOL_SIZE'] ??= String(THREADS)
   const settings = await resolvePools(readConfig(flags, { ...env, ...UNUSED }))
-  const host = hostOf(settings)
-  const { pools, unseen } = await visitPools(host, await poolsHere(host, settings))
+  const [host, storage] = [hostOf(settings), storageHostOf(settings)]
+  const { pools, unseen } = await visitPools(storage, await poolsHere(storage, settings))
   // Opening the pools as the driver does would make what is missing, and sweep what doctor came to see.
-  const controller = { ...(await controllerSite(host, { ...settings, pools: {} })), pools }
+  const controller = { ...(await controllerSite(storage, { ...settings, pools: {} })), pools }
   return { controller, node: nodeSite(host, settings), unseen }
 }
 

@@ -5,6 +5,7 @@ import { restoreExports } from '../controller/restore-exports.ts'
 import type { ControllerSite } from '../controller/site.ts'
 import type { Host } from '../host/host.ts'
 import { localHost } from '../host/local.ts'
+import { sshHost } from '../host/ssh.ts'
 import { resolveParents } from '../linux/path.ts'
 import { openJournal } from '../node/journal.ts'
 import { recover } from '../node/recover.ts'
@@ -38,9 +39,8 @@ export type Role = 'controller' | 'node' | 'all-in-one'
 
 /** Builds what the role needs and serves it; answers when calls are accepted. */
 export async function startDriver(role: Role, settings: Settings, logger: Logger, lifetime: Lifetime): Promise<Server> {
-  const host = hostOf(settings)
-  const controller = role === 'node' ? undefined : await controllerSite(host, settings)
-  const node = role === 'controller' ? undefined : nodeSite(host, settings)
+  const controller = role === 'node' ? undefined : await controllerSite(storageHostOf(settings), settings)
+  const node = role === 'controller' ? undefined : nodeSite(hostOf(settings), settings)
   const pipe: Pipe = {
     log: logger,
     middleware: [log, requireFields, createLock(), createLimit(settings.maxConcurrentCalls)],
@@ -76,7 +76,7 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
 export async function resolvePools(settings: Settings): Promise<Settings> {
   const pools = Object.entries(settings.pools)
   const inside = pools.map(([, { path }]) => join(path, 'volumes'))
-  const real = await resolveParents(localHost(), inside, steady({ log: SILENT }))
+  const real = await resolveParents(storageHostOf(settings), inside, steady({ log: SILENT }))
   const resolved = pools.map(([name, pool], n) => [name, { ...pool, path: dirname(real[n] ?? pool.path) }])
   return { ...settings, pools: Object.fromEntries(resolved) as Settings['pools'] }
 }
@@ -86,11 +86,16 @@ export function hostOf({ pools, stateDir }: Settings): Host {
   return localHost([stateDir, ...Object.values(pools).map(pool => pool.path)])
 }
 
+/** Where pools and targets are: this machine, or one that is reached with ssh. */
+export function storageHostOf(settings: Settings): Host {
+  return settings.storage ? sshHost(settings.storage) : hostOf(settings)
+}
+
 export async function controllerSite(host: Host, settings: Settings): Promise<ControllerSite> {
   const { nodeId, defaultPool, defaultTransport, maxVolumesPerNode } = settings
   return {
     pools: await openPools(host, settings),
-    exporters: exportersOf(host, settings),
+    exporters: new Map([...exportersOf(host, settings)].filter(([, each]) => !(settings.storage && each.isLocal))),
     defaultPool,
     defaultTransport,
     segments: segmentsOf(settings),

@@ -90,6 +90,17 @@ describe('restoring exports', () => {
     assert.deepEqual([...fake.documents.values()], [foreign, unknown])
   })
 
+  it('completes what a killed controller left half-made', async t => {
+    const { site, fake, make, publish } = await setUp(t)
+    const id = await make('one')
+    await publish(id)
+    const document = fake.documents.get(targetName(id))
+    assert.ok(document)
+    fake.documents.set(document.target, { ...document, backing: { path: '', size: 0n }, rights: [] })
+    assert.equal(await restoreExports(site, op), 1)
+    assert.deepEqual(fake.documents.get(document.target), document)
+  })
+
   it('does not give back a right that is being taken away, whenever it looks', async t => {
     const fake = fakeTarget()
     const { site, make, publish } = await setUp(t, fake)

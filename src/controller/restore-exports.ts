@@ -64,9 +64,9 @@ async function restore(exporter: Exporter, located: Located, seen: Exported | un
   if (claims.length === 0 && !seen) return false
   const backing = await pool.backing(volume.id)
   if (seen && isAsClaimed(seen, backing, claims)) return false
-  // The export of a namesake in a pool of somebody else is none of ours.
-  if (seen && seen.backing !== backing.path) {
-    throw new Error(`its target shows ${seen.backing || 'nothing'}, not ${backing.path}; it is left alone`)
+  // The export of a namesake in a pool of somebody else is none of ours; one that shows nothing yet was not finished.
+  if (seen && seen.backing !== backing.path && seen.backing !== '') {
+    throw new Error(`its target shows ${seen.backing}, not ${backing.path}; it is left alone`)
   }
   return await changeRights(exporter, located, op, async () => {
     // Read again: a call may have changed them meanwhile.

@@ -52,40 +52,37 @@ export function isolateFiles(files: HostFiles, roots: readonly string[], patienc
 
 type Place = <T>(asked: string, work: () => Promise<T>) => Promise<T>
 
-interface Waiting {
-  readonly start: () => void
-  readonly restartClock: () => void
-}
-
 function createPlace(root: string, patienceMs: number): Place {
   let running = 0
-  const waiting: Waiting[] = []
+  let lastEnd = 0
+  const waiting: (() => void)[] = []
   const leave = (): void => {
     running -= 1
-    // The place answers: whoever waits here waits for the calls before it, not for a dead disk.
-    for (const { restartClock } of waiting) restartClock()
-    waiting.shift()?.start()
+    lastEnd = performance.now()
+    waiting.shift()?.()
   }
   return async (asked, work) => {
+    let begun = performance.now()
     let late = false
+    let timer: NodeJS.Timeout | undefined
     const { promise: tooLate, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => {
+    const giveUp = () => {
+      // While the place answers others, whoever waits here waits for the calls before it, not for a dead disk.
+      const left = Math.max(begun, isWaiting ? lastEnd : 0) + patienceMs - performance.now()
+      if (left > 0) {
+        timer = setTimeout(giveUp, left)
+        return
+      }
       late = true
-      reject(
-        new Unavailable({
-          asked,
-          found: `no answer from ${root} within ${patienceMs} ms`,
-          next: 'check the disk below it; it is probably gone',
-        }),
-      )
-    }, patienceMs)
-    const restartClock = () => {
-      if (!late) timer.refresh()
+      const found = `no answer from ${root} within ${patienceMs} ms`
+      reject(new Unavailable({ asked, found, next: 'check the disk below it; it is probably gone' }))
     }
+    let isWaiting = running >= MOST_AT_ONCE
     const turn = async () => {
-      if (running >= MOST_AT_ONCE) await new Promise<void>(start => waiting.push({ start, restartClock }))
+      if (isWaiting) await new Promise<void>(start => waiting.push(start))
+      isWaiting = false
       running += 1
-      restartClock()
+      begun = performance.now()
       try {
         if (late) throw new Error('its caller has been told already')
         return await work()
@@ -93,6 +90,7 @@ function createPlace(root: string, patienceMs: number): Place {
         leave()
       }
     }
+    timer = setTimeout(giveUp, patienceMs)
     try {
       return await Promise.race([turn(), tooLate])
     } finally {

@@ -22,7 +22,8 @@ const SETTINGS: RecordSettings = {
 const initiator = (script: readonly Line[], kernel: Record<string, string> = {}) => {
   const fake = fakeHost(script, kernel)
   // Files below the root of the host are the kernel's to the fake, which cannot remove those.
-  const host = { ...fake, files: { ...fake.files, removeFile: async () => undefined } }
+  const removeFile = async (path: string) => void fake.kernel.delete(path)
+  const host = { ...fake, files: { ...fake.files, removeFile, removeDirectory: async () => undefined } }
   return { host, root: '/proc/1/root' }
 }
 const LOGIN = `iscsiadm -m node -I default -T ${TARGET} -p [fd00::1]:3260,1 --login`
@@ -66,7 +67,11 @@ describe('exit codes', () => {
   it('of the end of records: none is fine, and iscsiadm is not asked where there are none', async () => {
     const line = `iscsiadm -m node -o delete -T ${TARGET}`
     const there = { [`/proc/1/root${NODES}/fd00::1,3260,1/default`]: RECORD }
-    for (const code of [0, 21]) await deleteRecords(initiator([{ run: line, code }], there), TARGET, op)
+    for (const code of [0, 6, 21]) {
+      const some = initiator([{ run: line, code }], there)
+      await deleteRecords(some, TARGET, op)
+      assert.equal(some.host.kernel.size, 0, 'what iscsiadm cannot read goes all the same')
+    }
     await assert.rejects(
       deleteRecords(initiator([{ run: line, code: 15 }], there), TARGET, op),
       failure('unavailable', /has come up/),
@@ -144,6 +149,7 @@ describe('a record', () => {
     const before = rewriteRecord(RECORD, { ...SETTINGS, chap: { ...secret, mutual: secret } }).reveal()
     const oneWay = rewriteRecord(before, { ...SETTINGS, chap: { user: 'v', password: new Secret('other') } }).reveal()
     assert.doesNotMatch(oneWay, /sesame|_in = /)
+    assert.ok(oneWay.length >= before.length, 'the end of the old one would show')
     assert.doesNotMatch(rewriteRecord(before, SETTINGS).reveal(), /sesame|username|CHAP/)
   })
 })

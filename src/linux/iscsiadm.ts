@@ -173,19 +173,33 @@ export async function logout({ host }: Initiator, sid: number, op: Op): Promise<
 
 /** Fine if there are none. */
 export async function deleteRecords(initiator: Initiator, target: string, op: Op): Promise<void> {
-  if (!(await hasRecords(initiator, target))) return
+  if ((await foldersOf(initiator, target)).length === 0) return
   const asked = `delete the iscsiadm records of ${target}`
   const args = ['-m', 'node', '-o', 'delete', '-T', target]
-  const { code } = await explained(asked, () =>
-    initiator.host.run(command(args, [0, CODE.sessionExists, CODE.nothingThere]), op),
-  )
+  const okCodes = [0, CODE.dataBase, CODE.sessionExists, CODE.nothingThere]
+  const { code } = await explained(asked, () => initiator.host.run(command(args, okCodes), op))
   if (code === CODE.sessionExists)
     throw new Unavailable({ asked, found: 'a session with it has come up meanwhile', next: 'call again' })
+  await removeRests(initiator, target)
 }
 
-async function hasRecords({ host, root }: Initiator, target: string): Promise<boolean> {
-  const found = await Promise.all(RECORDS.map(folder => host.files.list(`${root}${folder}/${target}`)))
-  return found.some(names => names !== undefined)
+/** What iscsiadm cannot read it does not delete: half-written records, and their folders. */
+async function removeRests(initiator: Initiator, target: string): Promise<void> {
+  const { files } = initiator.host
+  for (const folder of await foldersOf(initiator, target)) {
+    for (const portal of (await files.list(folder)) ?? []) {
+      await files.removeFile(`${folder}/${portal}/default`)
+      await files.removeDirectory(`${folder}/${portal}`)
+      await files.removeFile(`${folder}/../../static/${target},${portal},default`)
+    }
+    await files.removeDirectory(folder)
+  }
+}
+
+async function foldersOf({ host, root }: Initiator, target: string): Promise<string[]> {
+  const folders = RECORDS.map(folder => `${root}${folder}/${target}`)
+  const found = await Promise.all(folders.map(folder => host.files.list(folder)))
+  return folders.filter((_, n) => found[n] !== undefined)
 }
 
 function command(args: readonly string[], okCodes: readonly number[]) {

@@ -5,49 +5,72 @@ import { DriverError, EffectMissing, MissingPrivilege, Unavailable } from '../vo
 import type { Op } from '../volume/op.ts'
 import type { Secret } from '../volume/secret.ts'
 import type { Backing } from '../volume/types.ts'
-import { aclPath, FABRIC, type Group, isLun, isUnset, LUN, linksIn, readAttribute, targetPath, UNSET } from './lio.ts'
+import {
+  aclPath,
+  type Backstore,
+  FABRIC,
+  isUnset,
+  LINK,
+  LIO,
+  LUN,
+  linksIn,
+  mappedLuns,
+  readAttribute,
+  targetPath,
+  UNSET,
+} from './lio.ts'
+import { ensureModules } from './modprobe.ts'
 import { NotYet, waitFor } from './wait.ts'
 
-const MODULES = ['target_core_mod', 'target_core_file', 'iscsi_target_mod']
-const MODPROBE_MS = 30_000
+/** Those that serve files and other backstores the kernel loads itself, with the first backstore. */
+const MODULES = [
+  { module: 'target_core_mod', shownBy: LIO },
+  { module: 'iscsi_target_mod', shownBy: '/sys/module/iscsi_target_mod' },
+]
 /** Ending a session waits for its I/O; a disk that takes longer does not answer. */
 const GONE_MS = 10_000
 
 /** Makes the kernel offer iSCSI targets. Throws Unavailable when it has none. */
 export async function ensureFabric(host: Host, op: Op): Promise<void> {
   if (await host.files.list(FABRIC)) return
-  // Modules that are built in, or that a container has no files of: what counts is what configfs shows then.
-  const command = { file: 'modprobe', args: ['--all', ...MODULES], okCodes: [0, 1], timeoutMs: MODPROBE_MS } as const
-  const { stderr } = await host.run({ ...command, onAbort: 'finish' }, op)
+  await ensureModules(host, MODULES, op)
   try {
     await host.files.makeDirectory(FABRIC)
   } catch (error) {
     throw new Unavailable(
       {
         asked: 'use the iSCSI target of the kernel',
-        found: `${FABRIC} cannot be made (${String(error)}) ${stderr.trim()}`.trim(),
-        next: `mount configfs at /sys/kernel/config, and load ${MODULES.join(', ')}`,
+        found: `${FABRIC} cannot be made: ${messageOf(error)}`,
+        next: 'mount configfs at /sys/kernel/config: mount -t configfs none /sys/kernel/config',
       },
       { cause: error },
     )
   }
 }
 
-/** Gives a backstore that has none its file, opens it, and makes of it what may not change once it is shown. */
+export interface BackstoreOrder {
+  readonly file: Backing
+  readonly serial: string
+  readonly sectorSize: number
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** Completes a backstore that no LUN shows yet; of one that a LUN shows, only the attributes can change. */
 export async function ensureBackstore(
   host: Host,
   path: string,
-  { file, serial, sectorSize }: { file: Backing; serial: string; sectorSize: number },
+  present: Backstore | undefined,
+  { file, serial, sectorSize, attributes }: BackstoreOrder,
 ): Promise<void> {
-  await make(host, path)
-  if ((await readAttribute(host, `${path}/enable`)) !== '1') {
+  if (!present) await make(host, path)
+  if (!present || (await readAttribute(host, `${path}/enable`)) !== '1') {
     await set(host, `${path}/control`, `fd_dev_name=${file.path},fd_dev_size=${file.size}`)
     await set(host, `${path}/enable`, '1')
   }
-  if (!(await readAttribute(host, `${path}/wwn/vpd_unit_serial`)).endsWith(` ${serial}`))
-    await set(host, `${path}/wwn/vpd_unit_serial`, serial)
+  if (present?.serial !== serial) await set(host, `${path}/wwn/vpd_unit_serial`, serial)
   // Only now: the kernel sets it to its own choice when it opens the file.
   await ensureAttribute(host, `${path}/attrib/block_size`, String(sectorSize))
+  await ensureAttributes(host, path, attributes, !present)
 }
 
 /** Shows another size, to initiators that have it open too; they see it when they look again. */
@@ -60,15 +83,28 @@ export async function ensureAttribute(host: Host, path: string, value: string): 
   if ((await readAttribute(host, path)) !== value) await set(host, path, value)
 }
 
+/** Of something new there is nothing to be spared: a write costs less than a look. */
+export async function ensureAttributes(
+  host: Host,
+  folder: string,
+  values: Readonly<Record<string, string>>,
+  isNew: boolean,
+): Promise<void> {
+  for (const [name, value] of Object.entries(values)) {
+    const path = `${folder}/attrib/${name}`
+    if (isNew) await set(host, path, value)
+    else await ensureAttribute(host, path, value)
+  }
+}
+
 export async function ensureGroup(host: Host, group: string): Promise<void> {
   await make(host, group)
 }
 
-/** LUN 0 of the group shows the backstore; one that shows something else makes this throw. */
-export async function ensureLun(host: Host, group: Group | undefined, path: string, backstore: string): Promise<void> {
-  if (group?.shows !== undefined) return
-  await make(host, `${path}/lun/${LUN}`)
-  await link(host, `${path}/lun/${LUN}`, backstore)
+/** LUN 0 of the group shows the backstore; it must not show anything else. */
+export async function linkLun(host: Host, group: string, backstore: string): Promise<void> {
+  await make(host, `${group}/lun/${LUN}`)
+  await link(host, `${group}/lun/${LUN}`, backstore)
 }
 
 /** The initiator may log in, if it needs no secret, and sees LUN 0; from the first instant not to write if it may not. */
@@ -80,7 +116,6 @@ export async function ensureAcl(host: Host, group: string, initiator: string, re
     // What a new mapping begins with: afterwards would leave an instant in which a reader can write.
     await ensureAttribute(host, `${group}/attrib/prod_mode_write_protect`, protect)
     await make(host, `${acl}/${LUN}`)
-    await attempt(`unlink ${acl}/${LUN}`, () => unlinkAll(host, `${acl}/${LUN}`))
     await link(host, `${acl}/${LUN}`, `${group}/lun/${LUN}`)
   }
   await ensureAttribute(host, `${acl}/${LUN}/write_protect`, protect)
@@ -93,7 +128,8 @@ export interface Auth {
   readonly mutual?: { readonly user: string; readonly password: Secret }
 }
 
-const AS_THE_GROUP = '-1'
+/** Of an ACL: whether its initiator must prove itself is said by the group. */
+export const AS_THE_GROUP = '-1'
 
 /** The initiator's user comes last: without it nobody logs in, so that no half of this is ever in force. */
 export async function ensureAuth(host: Host, acl: string, auth: Auth | undefined): Promise<void> {
@@ -138,7 +174,7 @@ async function makePortal(host: Host, group: string, portal: string): Promise<vo
 }
 
 async function removePortal(host: Host, group: string, portal: string, op: Op): Promise<void> {
-  await untilGone(host, `${group}/np/${portal}`, op, () => removeFolder(host, `${group}/np/${portal}`))
+  await untilGone(host, `${group}/np/${portal}`, op, () => host.files.removeDirectory(`${group}/np/${portal}`))
 }
 
 /** 1: initiators may log in. 0: none may, and those that have are thrown out. */
@@ -148,68 +184,58 @@ export async function switchGroup(host: Host, group: string, enabled: boolean): 
 
 /** Takes a right away; ends its sessions, and waits for what they were writing. */
 export async function removeAcl(host: Host, acl: string, op: Op): Promise<void> {
-  await untilGone(host, acl, op, async () => {
-    for (const lun of ((await host.files.list(acl)) ?? []).filter(isLun)) {
-      await unlinkAll(host, `${acl}/${lun}`)
-      await removeFolder(host, `${acl}/${lun}`)
-    }
-    await removeFolder(host, acl)
+  await untilGone(host, acl, op, async isFirst => {
+    for (const lun of isFirst ? [LUN] : await mappedLuns(host, acl)) await removeLinked(host, `${acl}/${lun}`, isFirst)
+    await host.files.removeDirectory(acl)
   })
 }
 
 /** Takes a LUN away that no ACL maps. */
 export async function removeLun(host: Host, lun: string, op: Op): Promise<void> {
-  await untilGone(host, lun, op, async () => {
-    await unlinkAll(host, lun)
-    await removeFolder(host, lun)
-  })
+  await untilGone(host, lun, op, isFirst => removeLinked(host, lun, isFirst))
+}
+
+/** Our own link is tried first without a look; only others take one. */
+async function removeLinked(host: Host, folder: string, isFirst: boolean): Promise<void> {
+  for (const name of isFirst ? [LINK] : await linksIn(host, folder)) await host.files.removeFile(`${folder}/${name}`)
+  await host.files.removeDirectory(folder)
 }
 
 /** Ends all sessions of a group, and takes all of it away. */
 export async function removeGroup(host: Host, group: string, op: Op): Promise<void> {
   const names = async (folder: string) => (await host.files.list(`${group}/${folder}`)) ?? []
-  if ((await readAttribute(host, `${group}/enable`)) === '1') await switchGroup(host, group, false)
+  await switchGroup(host, group, false)
   for (const name of await names('acls')) await removeAcl(host, `${group}/acls/${name}`, op)
   for (const name of await names('lun')) await removeLun(host, `${group}/lun/${name}`, op)
   for (const name of await names('np')) await removePortal(host, group, name, op)
-  await untilGone(host, group, op, () => removeFolder(host, group))
+  await untilGone(host, group, op, () => host.files.removeDirectory(group))
 }
 
 export async function removeTarget(host: Host, target: string, op: Op): Promise<void> {
   const path = targetPath(target)
   for (const name of (await host.files.list(path)) ?? [])
     if (name.startsWith('tpgt_')) await removeGroup(host, `${path}/${name}`, op)
-  await untilGone(host, path, op, () => removeFolder(host, path))
+  await untilGone(host, path, op, () => host.files.removeDirectory(path))
 }
 
 /** After this the kernel has its file open no more. */
 export async function removeBackstore(host: Host, path: string, op: Op): Promise<void> {
-  await untilGone(host, path, op, () => removeFolder(host, path))
-}
-
-/** Waits until the target has no sessions; the kernel ends them by itself once their group is disabled. */
-export async function waitForNoSessions(host: Host, target: string, op: Op): Promise<void> {
-  const count = `${targetPath(target)}/fabric_statistics/iscsi_instance/sessions`
-  await waitFor(
-    { asked: `end the sessions of ${target}`, timeoutMs: GONE_MS },
-    async () => {
-      const left = await readAttribute(host, count)
-      if (left !== '' && left !== '0') throw new NotYet(`there are ${left}`)
-    },
-    op,
-  )
+  await untilGone(host, path, op, () => host.files.removeDirectory(path))
 }
 
 /** Repeats the removal while the kernel says that something still uses what is to go. */
-async function untilGone(host: Host, path: string, op: Op, remove: () => Promise<void>): Promise<void> {
+async function untilGone(host: Host, path: string, op: Op, remove: (isFirst: boolean) => Promise<void>): Promise<void> {
+  let isFirst = true
   await waitFor(
     { asked: `remove ${path}`, timeoutMs: GONE_MS },
     async () => {
       try {
-        await remove()
+        await remove(isFirst)
       } catch (error) {
         if (BUSY.some(code => isCode(error, code))) throw new NotYet(`something still uses it (${messageOf(error)})`)
         throw tell(`remove ${path}`, error)
+      } finally {
+        isFirst = false
       }
       if (await host.files.list(path)) throw new NotYet('it is still there')
     },
@@ -217,18 +243,12 @@ async function untilGone(host: Host, path: string, op: Op, remove: () => Promise
   )
 }
 
-const unlinkAll = async (host: Host, folder: string): Promise<void> => {
-  for (const name of await linksIn(host, folder)) await host.files.removeFile(`${folder}/${name}`)
-}
-
-const removeFolder = (host: Host, path: string): Promise<void> => host.files.removeDirectory(path)
-
 async function make(host: Host, path: string): Promise<void> {
   await attempt(`make ${path}`, () => host.files.makeDirectory(path))
 }
 
 async function link(host: Host, folder: string, destination: string): Promise<void> {
-  await attempt(`link ${folder} to ${destination}`, () => host.files.link(`${folder}/ashlar`, destination))
+  await attempt(`link ${folder} to ${destination}`, () => host.files.link(`${folder}/${LINK}`, destination))
 }
 
 async function set(host: Host, path: string, value: string | Secret): Promise<void> {

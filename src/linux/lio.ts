@@ -23,10 +23,8 @@ export interface Backstore {
   readonly size: Bytes
   readonly serial: string
   readonly sectorSize: number
-  /** Every write is durable before it is acknowledged: the file is open with O_DSYNC, and no write cache is claimed. */
+  /** Every write is on the disk before it is acknowledged: the file is open with O_DSYNC. */
   readonly durable: boolean
-  /** The file is open. */
-  readonly enabled: boolean
 }
 
 export type Access = 'none' | 'read-only' | 'read-write'
@@ -37,8 +35,6 @@ export interface Acl {
   readonly initiator: string
   /** To LUN 0, by what the kernel does and not by what is linked. */
   readonly access: Access
-  /** Names below it: LUNs that the initiator sees, or that were about to be shown. */
-  readonly luns: readonly string[]
   /** What it must know to log in; '' for nothing. */
   readonly user: string
   readonly sessions: number
@@ -48,13 +44,11 @@ export interface Acl {
 export interface Group {
   readonly path: string
   readonly enabled: boolean
-  /** May only log in who proves itself. */
+  /** May only log in who proves itself; true while nobody may. */
   readonly authenticates: boolean
-  readonly luns: readonly string[]
   /** What LUN 0 shows; a path of configfs. */
   readonly shows: string | undefined
   readonly acls: readonly Acl[]
-  readonly portals: readonly string[]
 }
 
 /** Content of an attribute without the line end; '' when it is absent. */
@@ -72,19 +66,16 @@ export async function listNames(host: Host): Promise<{ targets: string[]; backst
 export async function findBackstore(host: Host, path: string): Promise<Backstore | undefined> {
   const info = await host.files.read(`${path}/info`)
   if (info === undefined) return undefined
-  const [serial, enabled, cache] = await Promise.all(
-    ['wwn/vpd_unit_serial', 'enable', 'attrib/emulate_write_cache'].map(name => readAttribute(host, `${path}/${name}`)),
-  )
-  // fd_show_configfs_dev_params and transport_dump_dev_state; the path may contain anything but a comma and a line end.
+  const serial = await readAttribute(host, `${path}/wwn/vpd_unit_serial`)
+  // transport_dump_dev_state and fd_show_configfs_dev_params; the path may contain anything but a comma and a line end.
   const [, file = '', size = '0', mode = ''] = /File: (.*) {2}Size: (\d+) {2}Mode: (\S+)/.exec(info) ?? []
   return {
     path,
     file: file.trim(),
     size: BigInt(size),
-    serial: serial?.replace(/^T10 VPD Unit Serial Number: ?/, '') ?? '',
+    serial: serial.replace(/^T10 VPD Unit Serial Number: ?/, ''),
     sectorSize: Number(/SectorSize: (\d+)/.exec(info)?.[1] ?? 0),
-    durable: mode === 'O_DSYNC' && cache !== '1',
-    enabled: enabled === '1',
+    durable: mode === 'O_DSYNC',
   }
 }
 
@@ -97,32 +88,28 @@ export async function listGroups(host: Host, target: string): Promise<Group[] | 
 }
 
 async function findGroup(host: Host, path: string): Promise<Group | undefined> {
-  const [enabled, authenticates, luns, initiators, portals, shows] = await Promise.all([
-    host.files.read(`${path}/enable`),
-    readAttribute(host, `${path}/attrib/authentication`),
-    host.files.list(`${path}/lun`),
+  const enabled = await readAttribute(host, `${path}/enable`)
+  if (enabled === '') return undefined
+  const [authentication, initiators, shows] = await Promise.all([
+    // While the kernel disables a group and waits for its sessions, this waits too.
+    enabled === '1' ? readAttribute(host, `${path}/attrib/authentication`) : '',
     host.files.list(`${path}/acls`),
-    host.files.list(`${path}/np`),
     shownBy(host, `${path}/lun/${LUN}`),
   ])
-  if (enabled === undefined) return undefined
   const acls = await Promise.all((initiators ?? []).map(initiator => findAcl(host, path, initiator)))
   return {
     path,
-    enabled: enabled.trim() === '1',
-    authenticates: authenticates !== '0',
-    luns: luns ?? [],
+    enabled: enabled === '1',
+    authenticates: authentication !== '0',
     shows,
     acls: acls.filter(acl => acl !== undefined),
-    portals: portals ?? [],
   }
 }
 
 async function findAcl(host: Host, group: string, initiator: string): Promise<Acl | undefined> {
   const path = aclPath(group, initiator)
-  const [info, luns, protect, user] = await Promise.all([
+  const [info, protect, user] = await Promise.all([
     host.files.read(`${path}/info`),
-    host.files.list(path),
     readAttribute(host, `${path}/${LUN}/write_protect`),
     readAttribute(host, `${path}/auth/userid`),
   ])
@@ -132,13 +119,17 @@ async function findAcl(host: Host, group: string, initiator: string): Promise<Ac
     initiator,
     // Empty for a LUN that is not mapped, also for one whose link outlived the LUN that it leads to.
     access: protect === '0' ? 'read-write' : protect === '1' ? 'read-only' : 'none',
-    luns: (luns ?? []).filter(isLun),
     user: isUnset(user) ? '' : user,
     sessions: [...info.matchAll(/^LIO Session ID:/gm)].length,
   }
 }
 
-export function isLun(name: string): boolean {
+/** LUNs that the initiator sees, or that were about to be shown. */
+export async function mappedLuns(host: Host, acl: string): Promise<string[]> {
+  return ((await host.files.list(acl)) ?? []).filter(isLun)
+}
+
+function isLun(name: string): boolean {
   return /^lun_\d+$/.test(name)
 }
 
@@ -149,18 +140,20 @@ export function isUnset(text: string): boolean {
   return text === '' || text.startsWith(UNSET)
 }
 
+/** How this driver names its links; the names mean nothing to the kernel. */
+export const LINK = 'ashlar'
+
 /** The path of configfs that the LUN leads to. There is one link at most, whatever its name. */
 async function shownBy(host: Host, lun: string): Promise<string | undefined> {
-  const [link] = await linksIn(host, lun)
-  const destination = link === undefined ? undefined : await host.files.readLink(`${lun}/${link}`)
+  const own = await host.files.readLink(`${lun}/${LINK}`)
+  const [other] = own === undefined ? await linksIn(host, lun) : []
+  const destination = other === undefined ? own : await host.files.readLink(`${lun}/${other}`)
   return destination === undefined ? undefined : resolve(lun, destination)
 }
 
 /** Names of the symbolic links in a folder of configfs. */
 export async function linksIn(host: Host, folder: string): Promise<string[]> {
   const names = (await host.files.list(folder)) ?? []
-  // Attributes of a LUN begin with these words; a look at each of them would be a call each.
-  const others = names.filter(name => !/^(?:alua_|statistics$|write_protect$)/.test(name))
-  const kinds = await Promise.all(others.map(async name => (await host.files.facts(`${folder}/${name}`))?.kind))
-  return others.filter((_, n) => kinds[n] === 'other')
+  const kinds = await Promise.all(names.map(async name => (await host.files.facts(`${folder}/${name}`))?.kind))
+  return names.filter((_, n) => kinds[n] === 'other')
 }

@@ -1,8 +1,9 @@
 // Tests of SCSI disks: what they say they are, and that nothing asks them without a time limit.
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { failure, testOp } from '../../test/fixtures.ts'
+import { deviceOf, failure, testOp } from '../../test/fixtures.ts'
 import { fakeHost } from '../host/fake.ts'
+import { isClaimed } from './device.ts'
 import { deleteDisk, readDiskState, readUnitSerial, readWorldWideId, rescanDisk } from './scsi.ts'
 
 const op = testOp()
@@ -40,4 +41,14 @@ it('what may wait for a disk is done by a child that can be given up', async () 
   await deleteDisk(host, '/sys/x/0:0:0:0', op)
   await assert.rejects(rescanDisk(host, 'sdb', op), failure('unavailable', /No such file/))
   assert.ok(host.commands.every(({ onAbort, stdin }) => onAbort === 'kill' && stdin === '1'))
+})
+
+it('a disk is claimed when the kernel does not let it be taken, and unknown when it does not answer', async () => {
+  const device = deviceOf()
+  const run = `blockdev --setbsz 4096 ${device.path}`
+  assert.equal(await isClaimed(fakeHost([{ run }]), device, op), false)
+  const busy = { run, code: 1, stderr: 'blockdev: ioctl error on BLKBSZSET: Device or resource busy\n' }
+  assert.equal(await isClaimed(fakeHost([busy]), device, op), true)
+  const gone = { run, code: 1, stderr: 'blockdev: cannot open /dev/loop7: No such device or address\n' }
+  await assert.rejects(isClaimed(fakeHost([gone]), device, op), failure('unavailable', /No such device/))
 })

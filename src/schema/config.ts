@@ -29,6 +29,8 @@ export interface Config {
   pools: Record<string, FilePoolSettings>
   /** Absent: volumes are reachable on their own host only. */
   iscsi?: IscsiSettings
+  /** Controller: the host of pools and targets, if it is another than this one. */
+  storage?: StorageSettings
   log: { level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
 }
 
@@ -60,6 +62,33 @@ export interface IscsiSettings {
   noopIntervalSeconds: number
   noopTimeoutSeconds: number
 }
+
+/** How the storage host is reached with ssh. */
+export interface StorageSettings {
+  address: string
+  port: number
+  user: string
+  /** The private key. */
+  identityFile: string
+  /** The only host keys that are accepted. */
+  knownHostsFile: string
+  /** For the socket of the shared connection. */
+  controlDir: string
+}
+
+const storage: JSONSchemaType<StorageSettings> = {
+  type: 'object',
+  required: ['address', 'identityFile', 'knownHostsFile'],
+  additionalProperties: false,
+  properties: {
+    address: { type: 'string', minLength: 1 },
+    port: { type: 'integer', minimum: 1, maximum: 65_535, default: 22 },
+    user: { type: 'string', minLength: 1, default: 'root' },
+    identityFile: { type: 'string', pattern: '^/.+' },
+    knownHostsFile: { type: 'string', pattern: '^/.+' },
+    controlDir: { type: 'string', pattern: '^/.+', default: '/run/ashlar-ssh' },
+  },
+} as unknown as JSONSchemaType<StorageSettings>
 
 const seconds = (preset: number) => ({ type: 'integer', minimum: 1, maximum: 86_400, default: preset }) as const
 
@@ -119,6 +148,7 @@ export const configSchema: JSONSchemaType<Config> = {
       default: { default: { type: 'file', path: '/var/lib/ashlar/pool', overcommit: 1, sectorSize: 512 } },
     },
     iscsi: { ...iscsi, nullable: true },
+    storage: { ...storage, nullable: true },
     log: {
       type: 'object',
       required: [],
@@ -135,7 +165,7 @@ const check = compile(configSchema)
 export function validateConfig(input: unknown): Validation<Config> {
   const shape = check(input)
   if (shape.problems.length > 0 || !('value' in shape)) return shape
-  const { pools, defaultPool, zone, region, iscsi: network } = shape.value
+  const { pools, defaultPool, zone, region, iscsi: network, storage: far } = shape.value
   const [first, ...rest] = [
     ...Object.keys(pools)
       .filter(name => !isPoolName(name))
@@ -145,6 +175,9 @@ export function validateConfig(input: unknown): Validation<Config> {
       .filter(([, value]) => value !== undefined && !isTopologyValue(value))
       .map(([key]) => `${key} must be 1 to 63 letters, digits, "-", "_" or "."`),
     ...(network ? problemsOfIscsi(network) : []),
+    ...(far && (network?.portals ?? []).length === 0
+      ? ['storage needs iscsi.portals: volumes of another host are reached over the network only']
+      : []),
   ]
   return first === undefined ? shape : { problems: [first, ...rest] }
 }

@@ -173,12 +173,15 @@ export class Cluster {
   /** What a host needs after each boot, before its driver starts. */
   async prepare(name: HostName): Promise<void> {
     if (name === 'storage') await this.#prepareStorage()
-    else
-      await this.run(
-        name,
-        'modprobe iscsi_tcp; modprobe sd_mod; modprobe xfs; modprobe ext4; pgrep -x iscsid >/dev/null || iscsid',
-      )
+    else await this.#prepareNode(name)
     this.#log(`${name}: prepared`)
+  }
+
+  async #prepareNode(name: NodeName): Promise<void> {
+    const modules = ['iscsi_tcp', 'sd_mod', 'xfs', 'ext4'].map(each => `modprobe ${each}`).join('; ')
+    await this.run(name, `${modules}; pgrep -x iscsid >/dev/null || iscsid`)
+    const log = `${SHARE}/log/agent-${name}.log`
+    await this.run(name, `setsid node test/iscsi/agent.ts ${SHARE}/box/${name} >${log} 2>&1 </dev/null &`)
   }
 
   async #prepareStorage(): Promise<void> {
@@ -210,8 +213,7 @@ export class Cluster {
 
   async start(): Promise<void> {
     for (const folder of ['conf', 'log']) mkdirSync(join(this.lab.share, folder), { recursive: true })
-    if (this.options.chap !== undefined)
-      writeFileSync(this.keyFile, `${this.key}\n`, { mode: 0o600 })
+    if (this.options.chap !== undefined) writeFileSync(this.keyFile, `${this.key}\n`, { mode: 0o600 })
     const hosts = this.hosts()
     await this.run(
       'control',

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** The folder tells nobody of changes. */
-const LOOK_MS = 20
+const LOOK_MS = 60
 
 const write = (path: string, content: unknown): void => {
   writeFileSync(`${path}.draft`, JSON.stringify(content))

@@ -23,11 +23,13 @@ export async function runClusterSanity(
   const given = flags(
     capabilities.map(({ rpc }) => rpc?.type ?? ''),
     1,
-  )
-    .map(flag => flag.replace(/^(--csi\.(?:mount|staging)dir=).*$/, '$1/var/lib/csi-sanity-$$'))
-    .map(flag =>
-      flag.replace('$$', flag.startsWith('--csi.mount') ? 'mount' : 'staging').replaceAll(here, '/lab/share/sanity'),
-    )
+  ).map(flag => {
+    // What csi-sanity mounts on must not lie on the folder that all share.
+    const [name] = /^--csi\.(?:mount|staging)dir=/.exec(flag) ?? []
+    return name === undefined
+      ? flag.replaceAll(here, '/lab/share/sanity')
+      : `${name}/var/lib/csi-sanity${name.replace(/\W/g, '')}`
+  })
   const endpoints = [
     `--csi.endpoint=dns:///${cluster.address('node-a')}`,
     `--csi.controllerendpoint=dns:///${cluster.address('storage')}`,

@@ -17,7 +17,7 @@ export type Requirement = 'root' | 'loop' | 'tools' | 'go' | 'csi-sanity'
 
 const MIB = 1024 * 1024
 
-/** The programs the driver runs; scripts/setup installs the packages that hold them. */
+/** The programs the driver and its tests run; scripts/setup installs the packages that hold them. */
 export const TOOLS: readonly string[] = [
   'losetup',
   'blkid',
@@ -33,6 +33,9 @@ export const TOOLS: readonly string[] = [
   'xfs_growfs',
   'xfs_info',
   'xfs_io',
+  'ssh',
+  'ssh-keygen',
+  'sshd',
 ]
 
 /** Where scripts/setup puts csi-sanity; the version is in the name. */

@@ -72,5 +72,6 @@ export const LAYERS: readonly Layer[] = [
     run: runSanityLayer,
     judgesSkips: true,
   },
+  { name: 'iscsi', needs: ['root', 'csi-sanity'], run: perProcess('test/iscsi/**/*.test.ts', 60 * MINUTE) },
   { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE) },
 ]

@@ -55,7 +55,8 @@ export function deriveChap(keys: Keys, route: ChapRoute, subject: ChapSubject): 
   }
   const make = (label: string): Credentials => {
     const text = ['ashlar chap', label, subject.target, subject.initiator, route.nonce].join('\n')
-    const password = createHmac('sha256', key).update(text).digest('base64url').slice(0, 32)
+    // LIO takes one that begins with NULL for none.
+    const password = `k${createHmac('sha256', key).update(text).digest('base64url').slice(0, 31)}`
     return { user: `ashlar-${label}-${route.nonce.slice(0, 8)}`, password: new Secret(password) }
   }
   const initiator = make('initiator')

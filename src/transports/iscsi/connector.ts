@@ -12,7 +12,7 @@ import type { VolumeId } from '../../volume/types.ts'
 import type { Attachment, Connector } from '../transport.ts'
 import { deriveChap, readKeys } from './chap.ts'
 import { loadModules, logInAnywhere } from './login.ts'
-import { isBeyondHope, logOutEverywhere, requireUnused } from './logout.ts'
+import { isBeyondHope, logOutEverywhere } from './logout.ts'
 import { targetName, volumeOfTarget } from './names.ts'
 import { identityDoubt, proveRoute, proveUnchanged, requireAlive, troublesOfDisk, wrong } from './proof.ts'
 import { type IscsiRoute, parseIscsiRoute } from './route.ts'
@@ -32,7 +32,7 @@ export function createConnector(host: Host, settings: IscsiSettings, name: strin
   const connect = async (id: VolumeId, route: IscsiRoute, op: Op): Promise<Device> => {
     const present = await reuse(host, id, route, op)
     if (present) return present
-    await disconnect(id, op) // what an attempt that was cut short has left
+    await disconnect(id, op) // what is beyond hope, or left by an attempt that was cut short; unless it is in use
     await loadModules(initiator, op)
     const request = { id, route, settings: await recordSettings(host, settings, name, route) }
     const { device, ended } = logInAnywhere(host, initiator, request, op)
@@ -104,10 +104,7 @@ async function reuse(host: Host, id: VolumeId, route: IscsiRoute, op: Op): Promi
   const found = await findDisk(host, id)
   if (!found) return undefined
   const { device, session } = found
-  if (await isBeyondHope(host, session, device)) {
-    await requireUnused(host, asked, device, op)
-    return undefined
-  }
+  if (await isBeyondHope(host, session, device)) return undefined
   await requireAlive(host, asked, session, device.kname)
   return await proveRoute(host, id, device.kname, route, op)
 }

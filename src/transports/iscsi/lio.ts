@@ -1,6 +1,8 @@
 // Target `lio`: the kernel's own, described through configfs. What is there is read from the kernel each time.
 import type { Host } from '../../host/host.ts'
 import {
+  type Acl,
+  aclPath,
   type Backstore,
   findBackstore,
   type Group,
@@ -8,17 +10,18 @@ import {
   LUN,
   listGroups,
   listNames,
+  mappedLuns,
   readAttribute,
 } from '../../linux/lio.ts'
 import {
   ensureAcl,
-  ensureAttribute,
+  ensureAttributes,
   ensureAuth,
   ensureBackstore,
   ensureFabric,
   ensureGroup,
-  ensureLun,
   ensurePortals,
+  linkLun,
   removeAcl,
   removeBackstore,
   removeGroup,
@@ -26,17 +29,17 @@ import {
   removeTarget,
   resizeBackstore,
   switchGroup,
-  waitForNoSessions,
 } from '../../linux/lio-change.ts'
+import { requireAnswer, waitForNoSessions } from '../../linux/lio-sessions.ts'
 import { EffectMissing, InvalidRequest, VolumeNotFound, WrongDevice } from '../../volume/errors.ts'
 import { parseVolumeId } from '../../volume/ids.ts'
 import { isIqn } from '../../volume/node-id.ts'
 import type { Op } from '../../volume/op.ts'
 import { isPortal } from '../../volume/portal.ts'
 import type { Backing } from '../../volume/types.ts'
-import { attributesOf, BACKSTORE, backstoreOf, proveExport } from './lio-document.ts'
+import { attributesOf, BACKSTORE, backstoreOf, differences } from './lio-document.ts'
 import { targetName, volumeOfTarget } from './names.ts'
-import type { ExportDocument, Shown, Target, TargetKind } from './target.ts'
+import type { ExportDocument, Right, Shown, Target, TargetKind } from './target.ts'
 
 export const lio: TargetKind = {
   open: (host: Host): Target => ({
@@ -56,7 +59,13 @@ async function list(host: Host): Promise<Shown[]> {
   const { targets, backstores } = await listNames(host)
   const orphans = backstores.filter(name => parseVolumeId(name)).map(targetName)
   const names = new Set([...targets.filter(name => volumeOfTarget(name) !== undefined), ...orphans])
-  return (await Promise.all([...names].sort().map(name => find(host, name)))).filter(shown => shown !== undefined)
+  const found: Shown[] = []
+  // One after the other: all at once would only wait for each other.
+  for (const name of [...names].sort()) {
+    const shown = await find(host, name)
+    if (shown) found.push(shown)
+  }
+  return found
 }
 
 async function find(host: Host, target: string): Promise<Shown | undefined> {
@@ -82,38 +91,49 @@ async function find(host: Host, target: string): Promise<Shown | undefined> {
   }
 }
 
-/** Logins are accepted, and lead to what was meant. */
-function isComplete({ enabled, authenticates, luns, shows, acls, portals }: Group): boolean {
-  const areAclsWhole = acls.every(
-    ({ access, luns: mapped, user }) => access !== 'none' && mapped.length === 1 && (!authenticates || user !== ''),
-  )
-  return enabled && luns.length === 1 && shows !== undefined && portals.length > 0 && areAclsWhole
+/** Logins are accepted, and everyone who has a right finds the volume. */
+function isComplete({ enabled, authenticates, shows, acls }: Group): boolean {
+  const areAclsWhole = acls.every(({ access, user }) => access !== 'none' && (!authenticates || user !== ''))
+  return enabled && shows !== undefined && areAclsWhole
 }
 
 async function apply(host: Host, document: ExportDocument, op: Op): Promise<void> {
   const { target, serial, backing, sectorSize, portals, rights } = document
-  const backstore = backstoreOf(target)
-  const group = groupPath(target)
+  const own = backstoreOf(target)
+  const path = groupPath(target)
   requireWritable(document)
   await requireBacking(host, target, backing)
-  await ensureFabric(host, op)
-  await requireSame(document, await findBackstore(host, backstore), (await listGroups(host, target)) ?? [])
-  await close(host, document, op)
-  await ensureBackstore(host, backstore, { file: backing, serial, sectorSize })
-  for (const [name, value] of Object.entries(BACKSTORE))
-    await ensureAttribute(host, `${backstore}/attrib/${name}`, value)
-  const present = await findBackstore(host, backstore)
-  if (present && present.size < backing.size) await resizeBackstore(host, backstore, backing.size)
-  await ensureGroup(host, group)
-  for (const [name, value] of attributesOf(rights)) await ensureAttribute(host, `${group}/attrib/${name}`, value)
-  await ensureLun(host, (await listGroups(host, target))?.[0], group, backstore)
+  const [backstore, groups] = await Promise.all([findBackstore(host, own), listGroups(host, target)])
+  requireSame(document, backstore, groups ?? [])
+  const isMade = groups?.some(group => group.path === path) === true
+  if (groups?.every(({ enabled }) => enabled) && isMade && (await differences(host, document)).length === 0)
+    return await rewritePasswords(host, document)
+  if (!groups) await ensureFabric(host, op)
+  await waitIfEnding(host, target, groups ?? [], op)
+  await close(host, document, groups ?? [], op)
+  await ensureBackstore(host, own, backstore, { file: backing, serial, sectorSize, attributes: BACKSTORE })
+  if (backstore && backstore.size < backing.size) await resizeBackstore(host, own, backing.size)
+  await ensureGroup(host, path)
+  await ensureAttributes(host, path, attributesOf(rights), !isMade)
+  if (!groups?.some(({ shows }) => shows === own)) await linkLun(host, path, own)
   for (const right of rights) {
-    await ensureAcl(host, group, right.initiator, right.readonly)
-    await ensureAuth(host, `${group}/acls/${right.initiator}`, right.chap)
+    await ensureAcl(host, path, right.initiator, right.readonly)
+    await ensureAuth(host, aclPath(path, right.initiator), right.chap)
   }
-  await ensurePortals(host, group, portals, op)
-  await switchGroup(host, group, true)
-  await proveExport(host, document)
+  await ensurePortals(host, path, portals, op)
+  await switchGroup(host, path, true)
+  const wrong = await differences(host, document)
+  if (wrong.length === 0) return
+  throw new EffectMissing({
+    asked: `export ${backing.path} as ${target}`,
+    found: wrong.join(', '),
+    next: 'see whether something else changes it; call again',
+  })
+}
+
+/** What the kernel has cannot be compared: nothing here may look into a secret. To write the same again changes nothing. */
+async function rewritePasswords(host: Host, { target, rights }: ExportDocument): Promise<void> {
+  for (const { initiator, chap } of rights) await ensureAuth(host, aclPath(groupPath(target), initiator), chap)
 }
 
 /** The names become paths, and words of an option list that commas separate. */
@@ -143,11 +163,7 @@ async function requireBacking(host: Host, target: string, { path, size }: Backin
 }
 
 /** Never makes one volume's export into another's: sessions would go on, with other data below them. */
-async function requireSame(
-  document: ExportDocument,
-  backstore: Backstore | undefined,
-  groups: readonly Group[],
-): Promise<void> {
+function requireSame(document: ExportDocument, backstore: Backstore | undefined, groups: readonly Group[]): void {
   const { target, serial, backing, sectorSize } = document
   const refuse = (found: string) =>
     new WrongDevice({
@@ -169,43 +185,63 @@ async function requireSame(
 }
 
 /** Takes away what the document does not give, and keeps everybody out while what they need is incomplete. */
-async function close(host: Host, { target, rights }: ExportDocument, op: Op): Promise<void> {
-  const groups = (await listGroups(host, target)) ?? []
+async function close(host: Host, { target, rights }: ExportDocument, groups: readonly Group[], op: Op): Promise<void> {
   for (const group of groups) {
     if (group.path !== groupPath(target)) {
+      await requireAnswerFor(host, group, op)
       await removeGroup(host, group.path, op)
       continue
     }
-    const kept = group.acls.filter(acl => {
-      const right = rights.find(({ initiator }) => initiator === acl.initiator)
-      const isMapped = acl.access !== 'none' && acl.luns.length === 1
-      // A writer that becomes a reader may have writes under way.
-      return right && isMapped && !(right.readonly && acl.access === 'read-write') && group.shows !== undefined
-    })
+    const kept = await aclsToKeep(host, rights, group)
+    if (kept.length < group.acls.length) await requireAnswerFor(host, group, op)
     // A session that comes back to half an export gets I/O errors; to a disabled one it comes back later.
-    if (kept.length === 0 && group.enabled) {
-      await switchGroup(host, group.path, false)
-      await waitForNoSessions(host, target, op)
-    }
+    if (kept.length === 0 && group.enabled) await disable(host, target, group, op)
     for (const acl of group.acls) if (!kept.includes(acl)) await removeAcl(host, acl.path, op)
-    for (const lun of group.luns) if (lun !== LUN) await removeLun(host, `${group.path}/lun/${lun}`, op)
+    for (const lun of (await host.files.list(`${group.path}/lun`)) ?? [])
+      if (lun !== LUN) await removeLun(host, `${group.path}/lun/${lun}`, op)
     // After the strangers are gone: it may be what kept them out.
-    for (const [name, value] of attributesOf(rights)) await ensureAttribute(host, `${group.path}/attrib/${name}`, value)
+    await ensureAttributes(host, group.path, attributesOf(rights), false)
   }
+}
+
+async function aclsToKeep(host: Host, rights: readonly Right[], { shows, acls }: Group): Promise<Acl[]> {
+  const mapped = await Promise.all(acls.map(acl => mappedLuns(host, acl.path)))
+  return acls.filter((acl, n) => {
+    const right = rights.find(({ initiator }) => initiator === acl.initiator)
+    const isWhole = acl.access !== 'none' && mapped[n]?.join() === LUN
+    // A writer that becomes a reader may have writes under way.
+    return right && shows !== undefined && isWhole && !(right.readonly && acl.access === 'read-write')
+  })
+}
+
+/** Before sessions are ended: where the disk below is dead, nothing is begun that would hang. */
+async function requireAnswerFor(host: Host, { shows, acls }: Group, op: Op): Promise<void> {
+  if (shows === undefined || acls.every(({ sessions }) => sessions === 0)) return
+  const backstore = await findBackstore(host, shows)
+  if (backstore && backstore.file !== '') await requireAnswer(host, backstore.file, op)
+}
+
+/** What an earlier call began; every change of such a group would wait in the kernel, without a limit. */
+async function waitIfEnding(host: Host, target: string, groups: readonly Group[], op: Op): Promise<void> {
+  if (groups.some(({ enabled }) => !enabled)) await waitForNoSessions(host, target, op)
+}
+
+async function disable(host: Host, target: string, group: Group, op: Op): Promise<void> {
+  await switchGroup(host, group.path, false)
+  await waitForNoSessions(host, target, op)
 }
 
 async function revoke(host: Host, target: string, initiator: string, op: Op): Promise<void> {
   backstoreOf(target)
   const groups = (await listGroups(host, target)) ?? []
+  await waitIfEnding(host, target, groups, op)
   for (const group of groups) {
-    await ensureAttribute(host, `${group.path}/attrib/generate_node_acls`, '0')
+    await ensureAttributes(host, group.path, { generate_node_acls: '0' }, false)
     const acl = group.acls.find(each => each.initiator === initiator)
     if (!acl) continue
+    await requireAnswerFor(host, group, op)
     // The last one: nobody else loses a session, and the initiator sees a lost connection instead of an empty target.
-    if (group.acls.length === 1 && group.enabled) {
-      await switchGroup(host, group.path, false)
-      await waitForNoSessions(host, target, op)
-    }
+    if (group.acls.length === 1 && group.enabled) await disable(host, target, group, op)
     await removeAcl(host, acl.path, op)
   }
   for (const group of (await listGroups(host, target)) ?? []) {
@@ -223,9 +259,13 @@ async function revoke(host: Host, target: string, initiator: string, op: Op): Pr
 
 async function remove(host: Host, target: string, op: Op): Promise<void> {
   const backstore = backstoreOf(target)
-  for (const group of (await listGroups(host, target)) ?? [])
-    if (group.enabled) await switchGroup(host, group.path, false)
-  await waitForNoSessions(host, target, op)
+  const groups = (await listGroups(host, target)) ?? []
+  await waitIfEnding(host, target, groups, op)
+  for (const group of groups) {
+    if (!group.enabled) continue
+    await requireAnswerFor(host, group, op)
+    await disable(host, target, group, op)
+  }
   await removeTarget(host, target, op)
   await removeBackstore(host, backstore, op)
 }

@@ -60,12 +60,14 @@ export function logInAnywhere(
       resolve(device)
     } catch (error) {
       reasons.set(portal, reasonOf(error))
-      // Another portal may lead elsewhere, but what shows this target's name must be this volume everywhere.
-      if (error instanceof WrongDevice && !isDecided) {
-        isDecided = true
-        reject(error)
+      // Another portal may lead elsewhere, but what bears this target's name must be this volume everywhere.
+      const isWrong = error instanceof WrongDevice && !isDecided
+      isDecided ||= isWrong
+      try {
+        await logout(initiator, session.sid, whatever)
+      } finally {
+        if (isWrong) reject(error)
       }
-      await logout(initiator, session.sid, whatever)
     }
   }
   const attempt = async (portal: string): Promise<void> => {

@@ -71,7 +71,7 @@ export async function isBeyondHope(host: Host, session: Session, { kname }: Devi
 }
 
 /** Throws VolumeInUse: a session that is logged out takes the disk from under a filesystem, and its writes are lost. */
-export async function requireUnused(host: Host, asked: string, device: Device, op: Op): Promise<void> {
+async function requireUnused(host: Host, asked: string, device: Device, op: Op): Promise<void> {
   const users = await usersOf(host, device)
   if (users.length > 0) throw inUse(asked, users)
   let alive: string[] = []

@@ -70,11 +70,9 @@ function lastingFaultsOf({ units }: TgtTarget, { backing, sectorSize }: ExportDo
   ]
 }
 
+/** What is wrong with it; not, whom it does not know yet. */
 export function faultsOf(target: TgtTarget, document: ExportDocument): string[] {
   const unit = unitOf(target.units)
-  const [missing, extra] = [initiatorsOf(document), target.acl].map((names, n, both) =>
-    names.filter(each => !both[1 - n]?.includes(each)),
-  )
   return [
     ...lastingFaultsOf(target, document),
     ...(unit?.path === document.backing.path ? [] : [`it shows ${unit?.path}`]),
@@ -83,9 +81,14 @@ export function faultsOf(target: TgtTarget, document: ExportDocument): string[] 
     ...(unit?.thin === true ? [] : ['it does not discard']),
     ...(target.ready ? [] : ['it is not ready']),
     ...(target.nopInterval === NOP.interval && target.nopCount === NOP.count ? [] : ['it never finds a node dead']),
-    ...(missing?.length ? [`it refuses ${missing.join(', ')}`] : []),
-    ...(extra?.length ? [`it accepts ${extra.join(', ')}`] : []),
+    ...target.acl.filter(each => !initiatorsOf(document).includes(each)).map(each => `it accepts ${each}`),
   ]
+}
+
+/** Everything that is wrong with it. */
+export function wrongRightsOf(target: TgtTarget, document: ExportDocument): string[] {
+  const refused = initiatorsOf(document).filter(each => !target.acl.includes(each))
+  return [...faultsOf(target, document), ...refused.map(each => `it refuses ${each}`)]
 }
 
 export async function shown({ files }: Host, { name, ready, units, acl, sessions }: TgtTarget): Promise<Shown> {

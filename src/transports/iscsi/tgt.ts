@@ -34,6 +34,7 @@ import {
   requireServable,
   shown,
   unitOf,
+  wrongRightsOf,
 } from './tgt-faults.ts'
 
 /** Longer than it takes to find a node dead. */
@@ -72,24 +73,36 @@ async function apply(host: Host, document: ExportDocument, op: Op): Promise<void
   requireServable(document)
   // tgtd opens the file in its only thread for control: on a dead disk all of its exports would hang.
   await requireFile(host, document)
-  if (!(await listTargets(host, op))) throw noDaemon(host)
+  const targets = await listTargets(host, op)
+  if (!targets) throw noDaemon(host)
   await ensurePortals(host, document.portals, op)
-  const before = await findTarget(host, document.target, op)
+  const before = targets.find(({ name }) => name === document.target)
   if (before) requireSame(before, document)
   const isKept = before !== undefined && canStay(before, document)
   if (before && !isKept) await withdraw(host, before, initiatorsOf(document), op)
-  const { tid } = isKept ? before : await create(host, document, op)
-  const complaints = [await adjust(host, document, op)]
-  // Last: nobody can log in before all of it is true.
-  const { acl = [] } = (await findTarget(host, document.target, op)) ?? {}
+  const complaint = await adjust(host, isKept ? before : await create(host, document, op), document, op)
+  // Nobody can log in before all of it is true.
+  const { tid, acl } = await requireFaultless(host, document, complaint, faultsOf, op)
+  const complaints: Complaint[] = []
   for (const name of initiatorsOf(document).filter(each => !acl.includes(each)))
     complaints.push(await bindInitiator(host, tid, name, op))
-  const after = await findTarget(host, document.target, op)
-  const faults = after ? faultsOf(after, document) : ['there is none']
-  if (faults.length === 0) return
+  await requireFaultless(host, document, complaints.join('; '), wrongRightsOf, op)
+}
+
+/** Looks what is there now, and whether it is what the document says. */
+async function requireFaultless(
+  host: Host,
+  document: ExportDocument,
+  complaint: Complaint,
+  judge: typeof faultsOf,
+  op: Op,
+): Promise<TgtTarget> {
+  const target = await findTarget(host, document.target, op)
+  const faults = target ? judge(target, document) : ['it is gone']
+  if (target && faults.length === 0) return target
   throw new EffectMissing({
     asked: `export ${document.backing.path} as ${document.target}`,
-    found: [...faults, ...complaints.filter(each => each !== undefined)].join('; '),
+    found: [...faults, ...(complaint ? [`tgtd says: ${complaint}`] : [])].join('; '),
     next: 'call again, and see the log of tgtd',
   })
 }
@@ -144,15 +157,12 @@ async function create(host: Host, { target, backing, sectorSize }: ExportDocumen
 }
 
 /** What can be changed while it is there. */
-async function adjust(host: Host, document: ExportDocument, op: Op): Promise<Complaint> {
-  const target = await findTarget(host, document.target, op)
-  const unit = target && unitOf(target.units)
-  if (!unit) return 'it is gone again'
+async function adjust(host: Host, target: TgtTarget, document: ExportDocument, op: Op): Promise<Complaint> {
   const { tid, nopInterval, nopCount } = target
+  const unit = unitOf(target.units)
   if (nopInterval !== NOP.interval) await setParameter(host, tid, 'nop_interval', NOP.interval, op)
   if (nopCount !== NOP.count) await setParameter(host, tid, 'nop_count', NOP.count, op)
-  const isRight = unit.serial === document.serial && unit.thin && unit.readonly === isReadonly(document)
-  if (isRight) return undefined
+  if (unit?.serial === document.serial && unit.thin && unit.readonly === isReadonly(document)) return undefined
   const { serial } = document
   const readonly = isReadonly(document) ? '1' : '0'
   // The kernel of the initiator names the disk by the last 31 digits of the id.

@@ -1,0 +1,180 @@
+// The target of the kernel, on a configfs in memory: taking rights and exports away, growth, and what others made.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { failure, GIB, testOp } from '../../../test/fixtures.ts'
+import {
+  A,
+  assertExported,
+  B,
+  CORE,
+  chapOf,
+  documentOf,
+  FILE,
+  GROUP,
+  ID,
+  machine,
+  op,
+  reader,
+  TARGET,
+} from '../../../test/lio-fixtures.ts'
+
+describe('lio: revoke', () => {
+  it('takes one right and leaves the others, with their sessions', async () => {
+    const { fake, target } = machine()
+    await target.apply(documentOf({ rights: [reader(A), reader(B)] }), op)
+    assert.ok(fake.login(TARGET, A) && fake.login(TARGET, B))
+    await target.revoke(TARGET, A, op)
+    assert.equal(fake.login(TARGET, A), false)
+    assert.deepEqual((await target.find(TARGET, op))?.initiators, [{ name: B, readonly: true, sessions: 1 }])
+    await target.revoke(TARGET, A, op)
+    await target.revoke(TARGET, B, op)
+    assert.deepEqual((await target.find(TARGET, op))?.initiators, [])
+    assert.deepEqual(fake.open(TARGET), [])
+  })
+})
+
+describe('lio: remove', () => {
+  it('waits while the kernel is busy, but not for ever', async () => {
+    const { fake, target } = machine()
+    await target.apply(documentOf(), op)
+    let refusals = 3
+    fake.before = change => {
+      if (change.startsWith('rmdir') && refusals-- > 0)
+        throw Object.assign(new Error('EBUSY: resource busy'), { code: 'EBUSY' })
+    }
+    await target.remove(TARGET, op)
+    assert.equal(await target.find(TARGET, op), undefined)
+    const stop = new AbortController()
+    await target.apply(documentOf(), op)
+    fake.before = change => {
+      if (!change.startsWith('rmdir')) return
+      stop.abort()
+      throw Object.assign(new Error('EBUSY: resource busy'), { code: 'EBUSY' })
+    }
+    await assert.rejects(target.remove(TARGET, testOp(stop.signal)), failure('cancelled'))
+    assert.deepEqual(fake.open(TARGET), [])
+  })
+})
+
+describe('lio: a dead disk', () => {
+  it('is noticed before anything is begun that would hang', async () => {
+    const { fake, target } = machine()
+    await target.apply(documentOf({ rights: [reader(A), reader(B)] }), op)
+    assert.ok(fake.login(TARGET, A))
+    fake.isDead = true
+    const count = fake.changes.length
+    for (const work of [
+      () => target.revoke(TARGET, A, op),
+      () => target.remove(TARGET, op),
+      () => target.apply(documentOf({ rights: [reader(B)] }), op),
+    ])
+      await assert.rejects(work(), failure('unavailable', /the disk below it does not answer/))
+    assert.deepEqual(fake.changes.slice(count), [])
+    fake.isDead = false
+    await target.revoke(TARGET, A, op)
+    await target.remove(TARGET, op)
+  })
+
+  it('does not matter where no session is', async () => {
+    const { fake, target } = machine()
+    await target.apply(documentOf(), op)
+    fake.isDead = true
+    await target.revoke(TARGET, A, op)
+    await target.remove(TARGET, op)
+    assert.deepEqual(
+      fake.commands.filter(command => command.startsWith('dd')),
+      [],
+    )
+  })
+})
+
+describe('lio: sessions and secrets', () => {
+  it('a writer that becomes a reader loses its session: it may have writes under way', async () => {
+    const { fake, target } = machine()
+    await target.apply(documentOf(), op)
+    assert.ok(fake.login(TARGET, A))
+    await target.apply(documentOf({ rights: [reader(A)] }), op)
+    assert.equal(fake.sessions(TARGET), 0)
+  })
+
+  it('an export that lacks a mapping or a secret is not shown as enabled', async () => {
+    const rights = [{ ...reader(A), chap: chapOf('one') }]
+    for (const edit of ['mapping', 'secret']) {
+      const { fake, target } = machine()
+      await target.apply(documentOf({ rights }), op)
+      assert.equal((await target.find(TARGET, op))?.enabled, true)
+      if (edit === 'mapping') await fake.host.files.removeFile(`${GROUP}/acls/${A}/lun_0/ashlar`)
+      else await fake.host.files.write(`${GROUP}/acls/${A}/auth/userid`, 'NULL')
+      assert.equal((await target.find(TARGET, op))?.enabled, false, edit)
+    }
+  })
+
+  it('whoever needed a secret and has no right any more never gets in without', async () => {
+    const { fake, target } = machine()
+    await target.apply(documentOf({ rights: [{ ...reader(B), chap: chapOf('one') }, reader(A)] }), op)
+    fake.before = () => assert.ok(!fake.open(TARGET).some(open => open.initiator === B && open.user === ''))
+    await target.apply(documentOf({ rights: [reader(A)] }), op)
+  })
+
+  it('nobody can log in while the only right is made anew, or all of it removed', async () => {
+    const { fake, target } = machine()
+    await target.apply(documentOf(), op)
+    await fake.host.files.removeFile(`${GROUP}/acls/${A}/lun_0/ashlar`)
+    for (const work of [() => target.apply(documentOf(), op), () => target.remove(TARGET, op)]) {
+      const count = fake.changes.length
+      await work()
+      assert.equal(fake.changes[count], `write ${GROUP}/enable 0`)
+    }
+  })
+})
+
+describe('lio: grow', () => {
+  it('shows more of the same file, and of no other', async () => {
+    const { fake, target } = machine()
+    await target.apply(documentOf(), op)
+    const larger = { path: FILE, size: 2n * GIB }
+    await assert.rejects(target.grow(TARGET, larger, op), failure('not-found'))
+    fake.files.set(FILE, 2n * GIB)
+    await target.grow(TARGET, larger, op)
+    assert.equal((await target.find(TARGET, op))?.size, 2n * GIB)
+    await target.apply(documentOf({ backing: larger }), op)
+    await target.grow(TARGET, { path: FILE, size: GIB }, op)
+    assert.equal((await target.find(TARGET, op))?.size, 2n * GIB)
+    fake.files.set('/pool/other', 4n * GIB)
+    await assert.rejects(
+      target.grow(TARGET, { path: '/pool/other', size: 4n * GIB }, op),
+      failure('failed-precondition', /it shows \/pool\/volumes/),
+    )
+  })
+
+  it('is done by apply too', async () => {
+    const { fake, target } = machine()
+    await target.apply(documentOf(), op)
+    fake.files.set(FILE, 2n * GIB)
+    const document = documentOf({ backing: { path: FILE, size: 2n * GIB } })
+    await target.apply(document, op)
+    await assertExported(fake, target, document)
+  })
+})
+
+describe('lio: what others made', () => {
+  it('is neither listed nor touched', async () => {
+    const { fake, target } = machine()
+    const { files } = fake.host
+    const foreign = '/sys/kernel/config/target/iscsi/iqn.2003-01.org.linux-iscsi.host:sn.1'
+    await files.makeDirectory(`${foreign}/tpgt_1/acls/${A}`)
+    await files.makeDirectory(`${CORE}/fileio_0/${ID}`)
+    await files.makeDirectory(`${CORE}/fileio_1095977042/disk`)
+    const before = fake.dump()
+    assert.deepEqual(await target.list(op), [])
+    await target.apply(documentOf(), op)
+    assert.deepEqual(
+      (await target.list(op)).map(shown => shown.target),
+      [TARGET],
+    )
+    await target.remove(TARGET, op)
+    assert.deepEqual(fake.dump(), before)
+    await assert.rejects(target.remove('iqn.2003-01.org.linux-iscsi.host:sn.1', op), failure('invalid-argument'))
+    assert.deepEqual(fake.dump(), before)
+  })
+})

@@ -1,0 +1,84 @@
+// Drivers killed at random instants while volumes live and die: every life comes to its end, and nothing is left.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { diceOf, seedOf } from '../chaos/real/dice.ts'
+import { type CallFailed, type Cluster, type HostName, NODES, withCluster } from './cluster.ts'
+import { rounds } from './scale.ts'
+import { NetVolume } from './volume.ts'
+
+/** What a caller repeats: the driver was killed under the call, or is busy with what the killed one left. */
+const PASSING = ['UNAVAILABLE', 'ABORTED', 'CANCELLED', 'DEADLINE_EXCEEDED']
+const PATIENCE_MS = 300_000
+
+async function persist<T>(call: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!PASSING.includes((error as CallFailed).code) || Date.now() > deadline) throw error
+      await sleep(300)
+    }
+  }
+}
+
+async function life(cluster: Cluster, lane: number, turn: number): Promise<void> {
+  const node = NODES[(lane + turn) % NODES.length] ?? 'node-a'
+  const as = (['ext4', 'xfs', 'block'] as const)[turn % 3] ?? 'ext4'
+  const volume = new NetVolume(cluster, { name: `life-${lane}-${turn}`, as })
+  await persist(() => volume.create())
+  await persist(() => volume.publish(node))
+  await persist(() => volume.stage(node))
+  await persist(() => volume.publishAt(node))
+  const path = as === 'block' ? volume.target : `${volume.target}/file`
+  const flags = as === 'block' ? 'oflag=direct' : 'conv=fsync'
+  const sum = `dd if=${path} bs=64k count=4 ${as === 'block' ? 'iflag=direct' : ''} status=none | sha256sum`
+  const before = await cluster.run(node, `dd if=/dev/urandom of=${path} bs=64k count=4 ${flags} status=none; ${sum}`)
+  await persist(() => volume.downOnNode(node))
+  await persist(() => volume.stage(node))
+  await persist(() => volume.publishAt(node))
+  assert.equal(await cluster.run(node, sum), before)
+  await persist(() => volume.downOnNode(node))
+  await persist(() => volume.unpublish(node))
+  await persist(() => volume.delete())
+}
+
+async function killUnderLoad(t: TestContext, cluster: Cluster): Promise<void> {
+  const seed = seedOf()
+  t.diagnostic(`ASHLAR_TEST_SEED=${seed}`)
+  const dice = diceOf(seed, 'kills')
+  const [lanes, turns] = [3, rounds(2, 30)]
+  let kills = 0
+  let living = true
+  const killer = async () => {
+    while (living) {
+      await sleep(dice.between(2000, 8000))
+      if (!living) return
+      const name: HostName = dice.pick(['storage', ...NODES])
+      await cluster.killDriver(name)
+      kills += 1
+      await cluster.startDriver(name)
+    }
+  }
+  const killing = killer()
+  try {
+    await Promise.all(
+      Array.from({ length: lanes }, async (_, lane) => {
+        for (let turn = 0; turn < turns; turn += 1) await life(cluster, lane, turn)
+      }),
+    )
+  } finally {
+    living = false
+    await killing
+  }
+  t.diagnostic(`${lanes * turns} lives, ${kills} kills`)
+  assert.ok(kills > 0)
+}
+
+test('drivers are killed under load', async t => {
+  await withCluster({ target: 'lio', chap: 'one-way' }, async cluster => {
+    await t.test('every life comes to its end', st => killUnderLoad(st, cluster))
+    await t.test('nothing is left, and doctor is content on all hosts', () => cluster.requireClean())
+  })
+})

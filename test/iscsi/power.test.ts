@@ -1,0 +1,127 @@
+// Power cuts: of the storage host under load, and of a node, whose volume goes on elsewhere.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Contents, Status } from './agent.ts'
+import { type Cluster, type NodeName, withCluster } from './cluster.ts'
+import { waitUntil } from './patience.ts'
+import { rounds } from './scale.ts'
+import { NetVolume } from './volume.ts'
+
+const [A, B] = ['node-a', 'node-b'] as const
+
+const statusOf = (cluster: Cluster, node: NodeName, writer: string) =>
+  cluster.agent<Status>(node, { do: 'status', writer })
+
+/** Starts a writer of whole, synced records on a published filesystem, and waits until it has written some. */
+async function startWriter(
+  cluster: Cluster,
+  node: NodeName,
+  writer: string,
+  volume: NetVolume,
+  from = 1,
+): Promise<string> {
+  const path = `${volume.target}/records`
+  await cluster.run(node, `test -e ${path} || { truncate -s 2M ${path}; sync -f ${path}; }`)
+  await cluster.agent(node, { do: 'write', writer, path, from, pauseMs: 20 })
+  await waitUntil('the first writes', 60, async () => (await statusOf(cluster, node, writer)).acknowledged >= from + 5)
+  return path
+}
+
+async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
+  const [exported, used] = [rounds(8, 100), rounds(3, 50)]
+  const volumes = await Promise.all(
+    Array.from({ length: exported }, (_, n) => new NetVolume(cluster, { name: `power-${n}` }).create()),
+  )
+  for (const each of volumes) await each.publish(A)
+  const inUse = volumes.slice(0, used)
+  for (const each of inUse) await (await each.stage(A)).publishAt(A)
+  for (let round = 0; round < rounds(2, 20); round += 1) {
+    const writers = inUse.map((volume, n) => ({ volume, writer: `power-${round}-${n}` }))
+    const from = round * 1_000_000 + 1
+    for (const { volume, writer } of writers) await startWriter(cluster, A, writer, volume, from)
+    await cluster.machine('storage').crash()
+    const before = await Promise.all(writers.map(({ writer }) => statusOf(cluster, A, writer)))
+    const cutAt = performance.now()
+    await cluster.boot('storage')
+    const bootedAt = performance.now()
+    await cluster.startDriver('storage')
+    await waitUntil('every export', 120, async () => (await exportsOf(cluster)) === exported)
+    const exportedAt = performance.now()
+    await Promise.all(
+      writers.map(async ({ writer }, n) =>
+        waitUntil(
+          `writes of ${writer}`,
+          240,
+          async () => (await statusOf(cluster, A, writer)).acknowledged > (before[n]?.acknowledged ?? 0) + 3,
+        ),
+      ),
+    )
+    const took = [bootedAt - cutAt, exportedAt - bootedAt, performance.now() - exportedAt].map(ms =>
+      (ms / 1000).toFixed(1),
+    )
+    t.diagnostic(
+      `round ${round}: booted after ${took[0]} s, ${exported} exports after another ${took[1]} s, all ${used} writers went on after another ${took[2]} s`,
+    )
+    for (const { volume, writer } of writers) {
+      const { acknowledged, errors, lastError } = await cluster.agent<Status>(A, { do: 'stop', writer })
+      await waitUntil('its end', 60, async () => (await statusOf(cluster, A, writer)).ended)
+      assert.equal(errors, 0, lastError)
+      await requireNumbers(cluster, A, `${volume.target}/records`, acknowledged)
+    }
+  }
+  for (const each of inUse) await each.downOnNode(A)
+  for (const each of volumes) await each.unpublish(A)
+  for (const each of volumes) await each.delete()
+}
+
+async function exportsOf(cluster: Cluster): Promise<number> {
+  return Number(
+    await cluster.run(
+      'storage',
+      'cat /sys/kernel/config/target/iscsi/iqn.2026-01.dev.ashlar:*/tpgt_1/enable 2>/dev/null | grep -c 1 || true',
+    ),
+  )
+}
+
+async function requireNumbers(cluster: Cluster, node: NodeName, path: string, acknowledged: number): Promise<void> {
+  const { numbers, torn } = await cluster.agent<Contents>(node, { do: 'read', path })
+  assert.deepEqual(torn, [])
+  assert.ok(Math.max(...numbers) >= acknowledged, `${acknowledged} was acknowledged, ${Math.max(...numbers)} is there`)
+}
+
+async function nodeDies(cluster: Cluster, round: number, as: 'ext4' | 'xfs'): Promise<void> {
+  const volume = await new NetVolume(cluster, { name: `moved-${round}`, as }).create()
+  const nodeA = await cluster.nodeId(A)
+  await volume.up(A)
+  const writer = `moved-${round}`
+  await startWriter(cluster, A, writer, volume)
+  const { acknowledged } = await statusOf(cluster, A, writer)
+  await cluster.machine(A).crash()
+
+  await volume.unpublish(A, nodeA)
+  await volume.up(B)
+  await requireNumbers(cluster, B, `${volume.target}/records`, acknowledged)
+  await cluster.run(B, `echo works >${volume.target}/new; sync -f ${volume.target}`)
+
+  await cluster.boot(A)
+  await cluster.startDriver(A)
+  // kubelet takes away what it finds of a pod that is not its any more.
+  await volume.downOnNode(A)
+  assert.equal(await cluster.run(B, `cat ${volume.target}/new`), 'works')
+  await volume.down(B)
+  await volume.delete()
+}
+
+test('power cuts', async t => {
+  // What is not flushed is lost with the power, as with a real disk.
+  await withCluster({ target: 'lio', disk: { size: '16G', volatile: true } }, async cluster => {
+    await t.test('the storage host dies under load and comes back: I/O goes on, nothing acknowledged is lost', st =>
+      storageDies(st, cluster),
+    )
+    await t.test('a node dies: its volume goes on elsewhere, with everything that was acknowledged', async () => {
+      for (let round = 0; round < rounds(2, 20); round += 1)
+        await nodeDies(cluster, round, round % 2 === 0 ? 'ext4' : 'xfs')
+    })
+    await t.test('leaves nothing, and doctor is content', () => cluster.requireClean())
+  })
+})
