@@ -103,8 +103,8 @@ export const MUTANTS: readonly Mutant[] = [
   unit(
     'src/host/isolated-files.ts',
     'the limit of threads for one place',
-    'if (running >= MOST_AT_ONCE)',
-    'if (false)',
+    'let isWaiting = running >= MOST_AT_ONCE',
+    'let isWaiting = false',
   ),
   // Two writers
   {

@@ -72,7 +72,9 @@ const TABLE: Readonly<Record<string, readonly [Scene, ...string[]]>> = {
     `orphan export ${OTHER}`,
   ],
   'an export of somebody else’s pool': [scene({ [ID]: exported, [OTHER]: { ...exported, backing: '/their/data' } })],
-  'a disk of another host that the journal knows': [{ kept: [KEPT], devices: [{ ...remote, isAlive: true }], mounts: MOUNTS, entries: [ENTRY] }],
+  'a disk of another host that the journal knows': [
+    { kept: [KEPT], devices: [{ ...remote, isAlive: true }], mounts: MOUNTS, entries: [ENTRY] },
+  ],
   'a disk of another host that the journal does not know': [
     { ...onlyDevice(), kept: [], devices: [remote] },
     'orphan device /dev/loop1 -> disconnect',

@@ -33,9 +33,8 @@ export async function withdrawStage(
     await unmountAll(site.host, stagingPath, op)
   }
   const connected = await findConnected(site, id, op)
-  if (connected) {
-    await detachIdleViews(site.host, connected.device, op)
-    await connected.connector.disconnect(id, op)
-  }
+  if (connected) await detachIdleViews(site.host, connected.device, op)
+  // Each: a call that was killed may have left a session without a disk, which nobody finds.
+  for (const connector of site.connectors.values()) await connector.disconnect(id, op)
   await site.journal.remove(id)
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import fc from 'fast-check'
 import type { HostFiles } from '../../src/host/host.ts'
 import { Secret } from '../../src/volume/secret.ts'
@@ -18,9 +18,10 @@ async function folderOf(t: TestContext): Promise<string> {
   return folder
 }
 
-export function describeHostFiles(name: string, files: HostFiles): void {
-  describe(`files of ${name}`, () => {
-    it('are created once, whole, for us alone, and leave no draft', async t => {
+/** By what the files do; each file of tests names them itself, so that its results are its own. */
+export function hostFilesContract(files: HostFiles): Readonly<Record<string, (t: TestContext) => Promise<void>>> {
+  return {
+    async 'are created once, whole, for us alone, and leave no draft'(t) {
       const folder = await folderOf(t)
       const path = join(folder, 'file')
       const contents = Array.from({ length: 8 }, (_, n) => `${n} `.repeat(20_000))
@@ -33,9 +34,9 @@ export function describeHostFiles(name: string, files: HostFiles): void {
       assert.deepEqual((await readdir(folder)).sort(), ['file', 'link'])
       await assert.rejects(files.createExclusive(join(folder, 'absent', 'file'), 'x'), { code: 'ENOENT' })
       await assert.rejects(files.createExclusive(join(path, 'file'), 'x'), { code: 'ENOTDIR' })
-    })
+    },
 
-    it('are replaced whole, or stay', async t => {
+    async 'are replaced whole, or stay'(t) {
       const folder = await folderOf(t)
       const path = join(folder, 'file')
       for (const content of ['', 'old', 'younger\n', '\0\u00ff€']) {
@@ -47,9 +48,9 @@ export function describeHostFiles(name: string, files: HostFiles): void {
       await assert.rejects(files.replace(join(folder, 'directory'), 'x'), { code: 'EISDIR' })
       await assert.rejects(files.replace(join(folder, 'absent', 'file'), 'x'), { code: 'ENOENT' })
       assert.deepEqual((await readdir(folder)).sort(), ['directory', 'file'])
-    })
+    },
 
-    it('are written in place only where they are, and not cut', async t => {
+    async 'are written in place only where they are, and not cut'(t) {
       const folder = await folderOf(t)
       const path = join(folder, 'file')
       await assert.rejects(files.write(path, 'x'), { code: 'ENOENT' })
@@ -59,9 +60,9 @@ export function describeHostFiles(name: string, files: HostFiles): void {
       await files.write(path, new Secret('secret'))
       assert.equal(await readFile(path, 'utf8'), 'secret')
       await assert.rejects(files.write(folder, 'x'), { code: 'EISDIR' })
-    })
+    },
 
-    it('are read as they are, and undefined when absent', async t => {
+    async 'are read as they are, and undefined when absent'(t) {
       const folder = await folderOf(t)
       const path = join(folder, 'file')
       await writeFile(path, 'line\n\n')
@@ -81,9 +82,9 @@ export function describeHostFiles(name: string, files: HostFiles): void {
       await assert.rejects(files.readLink(path), { code: 'EINVAL' })
       await assert.rejects(files.space(join(folder, 'absent')), { code: 'ENOENT' })
       assert.match((await files.read('/proc/self/status')) ?? '', /^Name:/)
-    })
+    },
 
-    it('show their facts, links not followed', async t => {
+    async 'show their facts, links not followed'(t) {
       const folder = await folderOf(t)
       const path = join(folder, 'file')
       await writeFile(path, 'four')
@@ -98,9 +99,9 @@ export function describeHostFiles(name: string, files: HostFiles): void {
       assert.equal((await files.facts(join(folder, 'link')))?.kind, 'other')
       const space = await files.space(folder)
       assert.ok(space.total > 0n && space.available <= space.total)
-    })
+    },
 
-    it('have any name, and any destination of a link', async t => {
+    async 'have any name, and any destination of a link'(t) {
       const folder = await folderOf(t)
       const onEach = (act: (path: string, name: string) => Promise<void>) =>
         Promise.all(NAMES.map(each => act(join(folder, each), each)))
@@ -122,9 +123,9 @@ export function describeHostFiles(name: string, files: HostFiles): void {
         await files.removeDirectory(`${path}-moved`)
       })
       assert.deepEqual(await files.list(folder), [])
-    })
+    },
 
-    it('hold any text', async t => {
+    async 'hold any text'(t) {
       const path = join(await folderOf(t), 'file')
       const text = fc.string({ unit: 'binary', maxLength: 200 })
       await fc.assert(
@@ -134,9 +135,9 @@ export function describeHostFiles(name: string, files: HostFiles): void {
         }),
         { numRuns: 5 },
       )
-    })
+    },
 
-    it('are renamed, but not onto a folder with content', async t => {
+    async 'are renamed, but not onto a folder with content'(t) {
       const folder = await folderOf(t)
       const at = (...more: string[]) => join(folder, ...more)
       for (const each of ['a', 'b', 'empty']) await mkdir(at(each))
@@ -153,9 +154,9 @@ export function describeHostFiles(name: string, files: HostFiles): void {
         ['EXDEV', 'ENOENT', 'EPERM'].includes(error.code ?? ''),
       )
       assert.deepEqual(await readdir(at('new')), ['b'])
-    })
+    },
 
-    it('are made sparse once', async t => {
+    async 'are made sparse once'(t) {
       const path = join(await folderOf(t), 'data')
       for (const size of [1n << 33n, 0n, 4097n]) {
         await files.createSparse(path, size)
@@ -168,9 +169,9 @@ export function describeHostFiles(name: string, files: HostFiles): void {
         await files.removeFile(path)
       }
       await assert.rejects(files.createSparse(path, 2n ** 53n + 1n), RangeError)
-    })
+    },
 
-    it('lie in folders that are made with their parents, for us alone, and removed only when empty', async t => {
+    async 'lie in folders that are made with their parents, for us alone, and removed only when empty'(t) {
       const folder = await folderOf(t)
       const path = join(folder, 'a', 'b')
       await files.makeDirectory(path)
@@ -181,6 +182,6 @@ export function describeHostFiles(name: string, files: HostFiles): void {
       await assert.rejects(files.makeDirectory(join(path, 'file')), { code: 'EEXIST' })
       await assert.rejects(files.makeDirectory(join(path, 'file', 'x')), { code: 'ENOTDIR' })
       await assert.rejects(files.removeFile(path), { code: 'EISDIR' })
-    })
-  })
+    },
+  }
 }

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { rounds } from '../scale.ts'
 import type { Contents, Status } from './agent.ts'
 import { type Cluster, withCluster } from './cluster.ts'
 import { waitUntil } from './patience.ts'
-import { rounds } from './scale.ts'
 import { NetVolume } from './volume.ts'
 
 const [A, B] = ['node-a', 'node-b'] as const
@@ -68,9 +68,9 @@ async function fence(t: TestContext, target: 'lio' | 'tgt'): Promise<void> {
   await withCluster({ target, iscsi: { replacementTimeoutSeconds: 5 } }, async cluster => {
     const moves: Move[] = ['node alive', 'cable cut and healed']
     let written = 0
-    for (let round = 0; round < rounds(4, 50); round += 1)
+    for (let round = 0; round < rounds(2, 50); round += 1)
       written += await move(cluster, round, moves[round % 2] ?? 'node alive')
-    t.diagnostic(`${rounds(4, 50)} moves, ${written} writes of node-a acknowledged, none after the first of node-b`)
+    t.diagnostic(`${rounds(2, 50)} moves, ${written} writes of node-a acknowledged, none after the first of node-b`)
     await cluster.requireClean()
   })
 }

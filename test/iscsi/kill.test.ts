@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { diceOf, seedOf } from '../chaos/real/dice.ts'
+import { rounds } from '../scale.ts'
 import { type CallFailed, type Cluster, type HostName, NODES, withCluster } from './cluster.ts'
-import { rounds } from './scale.ts'
 import { NetVolume } from './volume.ts'
 
 /** What a caller repeats: the driver was killed under the call, or is busy with what the killed one left. */
@@ -48,7 +48,7 @@ async function killUnderLoad(t: TestContext, cluster: Cluster): Promise<void> {
   const seed = seedOf()
   t.diagnostic(`ASHLAR_TEST_SEED=${seed}`)
   const dice = diceOf(seed, 'kills')
-  const [lanes, turns] = [3, rounds(2, 30)]
+  const [lanes, turns] = [3, rounds(1, 30)]
   let kills = 0
   let living = true
   const killer = async () => {

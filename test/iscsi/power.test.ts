@@ -1,10 +1,10 @@
 // Power cuts: of the storage host under load, and of a node, whose volume goes on elsewhere.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { rounds } from '../scale.ts'
 import type { Contents, Status } from './agent.ts'
 import { type Cluster, type NodeName, withCluster } from './cluster.ts'
 import { waitUntil } from './patience.ts'
-import { rounds } from './scale.ts'
 import { NetVolume } from './volume.ts'
 
 const [A, B] = ['node-a', 'node-b'] as const
@@ -28,14 +28,14 @@ async function startWriter(
 }
 
 async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
-  const [exported, used] = [rounds(8, 100), rounds(3, 50)]
+  const [exported, used] = [rounds(8, 100), rounds(2, 50)]
   const volumes = await Promise.all(
     Array.from({ length: exported }, (_, n) => new NetVolume(cluster, { name: `power-${n}` }).create()),
   )
   for (const each of volumes) await each.publish(A)
   const inUse = volumes.slice(0, used)
   for (const each of inUse) await (await each.stage(A)).publishAt(A)
-  for (let round = 0; round < rounds(2, 20); round += 1) {
+  for (let round = 0; round < rounds(1, 20); round += 1) {
     const writers = inUse.map((volume, n) => ({ volume, writer: `power-${round}-${n}` }))
     const from = round * 1_000_000 + 1
     for (const { volume, writer } of writers) await startWriter(cluster, A, writer, volume, from)

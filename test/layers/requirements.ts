@@ -13,11 +13,11 @@ import {
 import { homedir, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-export type Requirement = 'root' | 'loop' | 'tools' | 'go' | 'csi-sanity'
+export type Requirement = 'root' | 'loop' | 'tools' | 'ssh' | 'go' | 'csi-sanity'
 
 const MIB = 1024 * 1024
 
-/** The programs the driver and its tests run; scripts/setup installs the packages that hold them. */
+/** The programs the driver runs; scripts/setup installs the packages that hold them. */
 export const TOOLS: readonly string[] = [
   'losetup',
   'blkid',
@@ -33,9 +33,6 @@ export const TOOLS: readonly string[] = [
   'xfs_growfs',
   'xfs_info',
   'xfs_io',
-  'ssh',
-  'ssh-keygen',
-  'sshd',
 ]
 
 /** Where scripts/setup puts csi-sanity; the version is in the name. */
@@ -80,6 +77,7 @@ const CHECKS: Record<Requirement, () => string | undefined> = {
     const missing = TOOLS.filter(tool => !onPath(tool))
     return missing.length === 0 ? undefined : `missing programs: ${missing.join(', ')}: run scripts/setup tools`
   },
+  ssh: () => (onPath('ssh') && onPath('sshd') ? undefined : 'ssh or sshd is missing: run scripts/setup ssh'),
   go: () => (onPath('go') ? undefined : 'the go command is missing: run scripts/setup go'),
   'csi-sanity': () =>
     existsSync(sanityBinary()) ? undefined : `${sanityBinary()} is missing: run scripts/setup sanity`,

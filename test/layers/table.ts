@@ -58,7 +58,7 @@ export const LAYERS: readonly Layer[] = [
   { name: 'proto', needs: ['go'], run: perProcess('test/proto/**/*.test.ts', 5 * MINUTE) },
   {
     name: 'loop',
-    needs: ['root', 'tools', 'loop'],
+    needs: ['root', 'tools', 'loop', 'ssh'],
     run: perProcess('test/loop/**/*.test.ts', 45 * MINUTE, availableParallelism()),
   },
   {

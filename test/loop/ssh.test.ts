@@ -11,7 +11,7 @@ import { type SshHost, sshHost } from '../../src/host/ssh.ts'
 import type { SshSettings } from '../../src/host/ssh-client.ts'
 import { CommandFailed } from '../../src/volume/errors.ts'
 import { Secret } from '../../src/volume/secret.ts'
-import { describeHostFiles } from '../contract/host-files.ts'
+import { hostFilesContract } from '../contract/host-files.ts'
 import { failure, recordingLogger, temporaryFolder, testOp } from '../fixtures.ts'
 import { type Sshd, startSshd } from './sshd.ts'
 
@@ -47,7 +47,9 @@ const leftovers = (): string[] => readdirSync('/run').filter(name => name.starts
 
 // The host is made when the tests begin.
 const files = new Proxy({} as HostFiles, { get: (_, name) => host.files[name as keyof HostFiles] })
-describeHostFiles('a machine behind ssh', files)
+describe('files of a machine behind ssh', () => {
+  for (const [what, run] of Object.entries(hostFilesContract(files))) it(what, run)
+})
 
 describe('a command', () => {
   it('answers output and exit code when the code has a meaning', async () => {

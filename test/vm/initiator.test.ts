@@ -303,7 +303,7 @@ async function cableCut(bench: Bench): Promise<void> {
   const ask = { id: volume.id, route: volume.route({ portals: PORTALS.slice(0, 1) }), settings }
   const device = await succeed<SeenDevice>(bench, 'connect', ask)
   const troubles = () => succeed<string[]>(bench, 'troublesOf', { ...ask, device })
-  const state = `${SESSIONS(volume.target)} | head -n 1`
+  const state = `( ${SESSIONS(volume.target)} ) | head -n 1`
   await bench.lab.vm('storage').cut('san0')
   try {
     await until('the loss', async () => (await bench.node(state)) === 'FAILED')

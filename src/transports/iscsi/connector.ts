@@ -140,7 +140,9 @@ async function listAttachments(host: Host): Promise<Attachment[]> {
     disksOf(await listSessions(host)).map(async ({ session: { target }, unit, kname }) => {
       const device = await findDevice(host, kname)
       const id = volumeOfTarget(target)
-      return device ? [{ device, backing: `${target} LUN ${unit.lun}`, isLastWay: false, id }] : []
+      return device
+        ? [{ device, backing: `${target} LUN ${unit.lun}`, isLastWay: false, id, isRemote: true as const }]
+        : []
     }),
   )
   return found.flat()

@@ -1,11 +1,12 @@
-// The real driver is killed 200 times under 200 volume lives; no acknowledged write is lost, nothing stays behind.
+// The real driver is killed again and again under as many volume lives; no acknowledged write is lost, nothing stays behind.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { scaled } from '../../loop/machine.ts'
+import { rounds } from '../../scale.ts'
 import { seedOf } from './dice.ts'
 import { killUnderLoad } from './kill-under-load.ts'
 
-const COUNT = scaled(200)
+const COUNT = scaled(rounds(60, 200))
 const LANES = 6
 
 test(`${COUNT} kills of the driver under ${COUNT} life cycles lose no acknowledged write`, async t => {

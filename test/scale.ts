@@ -1,4 +1,4 @@
-// How much of each test is run: a sample by default, all of it with ASHLAR_LONG=1 (npm run iscsi:long).
+// How much of the longest tests is run: a sample by default, all of it with ASHLAR_LONG=1 (npm run long).
 
 /** `few` in an ordinary run, `many` in the long one. */
 export const rounds = (few: number, many: number): number => (process.env['ASHLAR_LONG'] === '1' ? many : few)
