@@ -1,4 +1,4 @@
-// Runs the test layers named by the arguments (all of them without any) and ends with one line of counts.
+// Runs the test layers named by the arguments (without any, all but those that run only by name) and ends with one line of counts.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,9 +34,11 @@ const readArguments = () => {
       json: { type: 'string' },
     },
   })
+  const isWanted = ({ name, onlyByName }: Layer) =>
+    positionals.includes(name) || (positionals.length === 0 && onlyByName !== true)
   const unknown = positionals.filter(name => !names.includes(name))
   if (unknown.length > 0) throw new Error(`unknown layer: ${unknown.join(', ')}`)
-  return { ...values, layers: LAYERS.filter(layer => positionals.length === 0 || positionals.includes(layer.name)) }
+  return { ...values, layers: LAYERS.filter(isWanted) }
 }
 
 const runLayer = async (layer: Layer, filters: Pick<LayerContext, 'only' | 'files'>): Promise<TestResult[]> => {

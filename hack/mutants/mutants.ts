@@ -121,4 +121,49 @@ export const MUTANTS: readonly Mutant[] = [
     layer: 'contract',
     files: 'pool.contract',
   },
+  // Over the network
+  unit(
+    'src/controller/site.ts',
+    'the lock around changes of rights',
+    'return isLocal ? await work() : await pool.alone(volume.id, op, work)',
+    'return await work()',
+    'src/controller/restore-exports.test.ts',
+  ),
+  unit(
+    'src/controller/restore-exports.ts',
+    'the refusal to touch an export of another file',
+    "if (seen && seen.backing !== backing.path && seen.backing !== '') {",
+    'if (false) {',
+  ),
+  unit(
+    'src/transports/iscsi/exporter.ts',
+    'the refusal of two nodes under one initiator name',
+    'requireOwnInitiators(id, claims)',
+    '',
+  ),
+  unit(
+    'src/transports/iscsi/route.ts',
+    'the comparison of the target with the volume',
+    'text => text === targetName(id)',
+    "text => text.startsWith('iqn.')",
+  ),
+  unit(
+    'src/transports/iscsi/proof.ts',
+    'the fresh look at the serial number',
+    'await rescanDisk(host, before.kname, op)',
+    '',
+    'src/transports/iscsi/connector.test.ts',
+  ),
+  unit(
+    'src/transports/iscsi/logout.ts',
+    'the last look before a disk goes',
+    'if (await isClaimed(host, device, op))',
+    'if (false)',
+  ),
+  unit(
+    'src/linux/iscsiadm.ts',
+    'the order not to scan at login',
+    "['node.session.scan', 'manual'],",
+    "['node.session.scan', 'auto'],",
+  ),
 ]

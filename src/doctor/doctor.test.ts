@@ -51,7 +51,7 @@ describe('a look', () => {
     await journal.write(ghost)
     const lasting: Entry = { ...ghost, id: encodeVolumeId('p', 'two') }
     await journal.write(lasting)
-    const { problems } = await look(sites, op)
+    const { problems } = await look(sites, op, 1)
     assert.deepEqual(
       problems.map(({ name }) => name),
       [lasting.id],
@@ -63,7 +63,7 @@ describe('a look', () => {
     const { sites } = await setUp(t, async () => {
       lists += 1
     })
-    assert.deepEqual((await look(sites, op)).problems, [])
+    assert.deepEqual((await look(sites, op, 1)).problems, [])
     assert.equal(lists, 1)
   })
 })
@@ -123,10 +123,10 @@ describe('a repair', () => {
       await writeFile(path, '{')
       await utimes(path, LONG_AGO, LONG_AGO)
     }
-    const before = await look(sites, op)
+    const before = await look(sites, op, 1)
     await unlink(second)
     await mkdir(join(folder, 'locks'))
-    const { mended, after } = await mend(sites, before, op)
+    const { mended, after } = await mend(sites, before, op, 1)
     assert.deepEqual(
       mended.map(each => [each.finding.name, each.failure !== undefined]),
       [

@@ -27,10 +27,10 @@ const PAUSE_MS = 1500
 /** One repair may reveal the next: a forgotten entry, then its device. */
 const ROUNDS = 4
 
-export async function look(sites: Sites, op: Op): Promise<Report> {
+export async function look(sites: Sites, op: Op, pauseMs = PAUSE_MS): Promise<Report> {
   const first = await examine(sites, op)
   if (first.problems.length === 0) return first
-  await sleep(PAUSE_MS)
+  await sleep(pauseMs)
   const second = await examine(sites, op)
   const seen = new Set(first.problems.map(keyOf))
   return { ...second, problems: second.problems.filter(each => seen.has(keyOf(each))) }
@@ -45,7 +45,12 @@ async function examine(sites: Sites, op: Op): Promise<Report> {
 }
 
 /** Answers what was tried, and how it looks afterwards. */
-export async function mend(sites: Sites, before: Report, op: Op): Promise<{ mended: Mended[]; after: Report }> {
+export async function mend(
+  sites: Sites,
+  before: Report,
+  op: Op,
+  pauseMs = PAUSE_MS,
+): Promise<{ mended: Mended[]; after: Report }> {
   const mended: Mended[] = []
   const tried = new Set<string>()
   let report = before
@@ -56,7 +61,7 @@ export async function mend(sites: Sites, before: Report, op: Op): Promise<{ mend
       tried.add(keyOf(finding))
       mended.push(await attempt(sites, finding, op))
     }
-    report = await look(sites, op)
+    report = await look(sites, op, pauseMs)
   }
   return { mended, after: report }
 }

@@ -1,5 +1,6 @@
 // Volumes that fall ill while nobody asks: each change of a volume's condition becomes one line of the log, fit for an event.
 import { filesystemTroubles, isReadOnly } from '../linux/mount.ts'
+import { answersLookups } from '../linux/path.ts'
 import type { Op } from '../volume/op.ts'
 import type { VolumeId } from '../volume/types.ts'
 import type { Entry } from './journal.ts'
@@ -26,7 +27,7 @@ export function createWatch(site: NodeSite): (op: Op) => Promise<void> {
     try {
       const entries = (await site.journal.inventory()).flatMap(noted => ('entry' in noted ? [noted.entry] : []))
       const atRest = entries.filter(entry => !isInterrupted(entry))
-      for (const entry of atRest) note(entry.id, await troublesOf(site, entry, op), op)
+      for (const entry of atRest) note(entry.id, await troublesOf(site, entry, ill.has(entry.id), op), op)
       // Unstaged meanwhile: what was wrong with it here is over.
       for (const id of ill.keys()) if (!entries.some(entry => entry.id === id)) ill.delete(id)
     } catch (error) {
@@ -36,7 +37,12 @@ export function createWatch(site: NodeSite): (op: Op) => Promise<void> {
 }
 
 /** Only what the kernel tells at once: many volumes are looked at often, and a dead device must not hold the others up. */
-async function troublesOf(site: NodeSite, { id, capability, readonly }: Entry, op: Op): Promise<string[]> {
+async function troublesOf(
+  site: NodeSite,
+  { id, capability, readonly }: Entry,
+  wasIll: boolean,
+  op: Op,
+): Promise<string[]> {
   try {
     const connected = await findConnected(site, id, op)
     if (!connected) return ['it is staged, but its device is gone: its session may have been ended by hand']
@@ -47,8 +53,11 @@ async function troublesOf(site: NodeSite, { id, capability, readonly }: Entry, o
     if (!filesystem)
       return [...below, 'its filesystem is not on the device that shows the volume now: that was connected anew']
     const wasStopped = !readonly && isReadOnly({ ...filesystem, options: [] })
+    // An xfs that was shut down shows it nowhere; it is asked only when something was wrong.
+    const isShut = wasIll && filesystem.fsType === 'xfs' && !(await answersLookups(site.host, filesystem.path, op))
     return [
       ...below,
+      ...(isShut ? ['its filesystem was shut down after an error; end the pod, and it is staged again'] : []),
       ...(await filesystemTroubles(site.host, filesystem, device)),
       ...(wasStopped ? ['its filesystem was made read-only after an error; see the kernel log of the node'] : []),
     ]

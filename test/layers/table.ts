@@ -20,6 +20,8 @@ export interface Layer {
   name: string
   needs: readonly Requirement[]
   run: (context: LayerContext) => Promise<TestResult[]>
+  /** Runs only when it is named: it takes too long for every run. */
+  onlyByName?: boolean
   /** The layer has compared its skips with a list of its own. */
   judgesSkips?: boolean
 }
@@ -72,6 +74,12 @@ export const LAYERS: readonly Layer[] = [
     run: runSanityLayer,
     judgesSkips: true,
   },
-  { name: 'iscsi', needs: ['root', 'csi-sanity'], run: perProcess('test/iscsi/**/*.test.ts', 60 * MINUTE) },
+  { name: 'iscsi', needs: ['root', 'csi-sanity'], run: perProcess('test/iscsi/**/*.test.ts', 600 * MINUTE) },
+  {
+    name: 'iscsi-long',
+    needs: ['root'],
+    run: perProcess('test/iscsi-long/**/*.test.ts', 600 * MINUTE),
+    onlyByName: true,
+  },
   { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE) },
 ]

@@ -148,7 +148,7 @@ describe('lio: after a kill', () => {
           await assertExported(fake, target, last)
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 20 },
     )
   })
 })

@@ -124,7 +124,7 @@ describe('a driver that is killed after any command', () => {
         const { acl = [], ...rest } = facts(tgtd.targets[0]) ?? {}
         assert.deepEqual({ ...rest, acl: acl.toSorted() }, whole(last.toSorted(), readonly))
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     )
   })
 })

@@ -1,11 +1,11 @@
 // Power cuts: of the storage host under load, and of a node, whose volume goes on elsewhere.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type { Contents, Status } from '../iscsi/agent.ts'
+import { type Cluster, type NodeName, withCluster } from '../iscsi/cluster.ts'
+import { waitUntil } from '../iscsi/patience.ts'
+import { NetVolume } from '../iscsi/volume.ts'
 import { rounds } from '../scale.ts'
-import type { Contents, Status } from './agent.ts'
-import { type Cluster, type NodeName, withCluster } from './cluster.ts'
-import { waitUntil } from './patience.ts'
-import { NetVolume } from './volume.ts'
 
 const [A, B] = ['node-a', 'node-b'] as const
 

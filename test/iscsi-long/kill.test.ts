@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { diceOf, seedOf } from '../chaos/real/dice.ts'
+import { type CallFailed, type Cluster, type HostName, NODES, withCluster } from '../iscsi/cluster.ts'
+import { NetVolume } from '../iscsi/volume.ts'
 import { rounds } from '../scale.ts'
-import { type CallFailed, type Cluster, type HostName, NODES, withCluster } from './cluster.ts'
-import { NetVolume } from './volume.ts'
 
 /** What a caller repeats: the driver was killed under the call, or is busy with what the killed one left. */
 const PASSING = ['UNAVAILABLE', 'ABORTED', 'CANCELLED', 'DEADLINE_EXCEEDED']
