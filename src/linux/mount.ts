@@ -76,11 +76,31 @@ export function isReadOnly(mount: Mount): boolean {
   return mount.options.includes('ro') || mount.superOptions.includes('ro')
 }
 
+/** Options of the superblock by which the kernel shows that a filesystem stopped taking writes; new in Linux 6.x. */
+const STOPPED = ['emergency_ro', 'shutdown']
+
+/**
+ * Why a filesystem that was mounted writable takes no writes any more, in words, as far as it shows without asking it.
+ * Newer kernels keep an ext4 that met an error `rw` in name: then only its counter tells, which e2fsck resets.
+ */
+export async function whyStopped(host: Host, mount: Mount, device: Device): Promise<string | undefined> {
+  const { superOptions } = mount
+  if (superOptions.includes('ro')) return 'its filesystem was made read-only after an error'
+  const state = STOPPED.find(option => superOptions.includes(option))
+  if (state !== undefined) return `its filesystem stopped taking writes after an error (${state})`
+  const errors = await errorsOf(host, device)
+  if (errors === 0 || !superOptions.includes('errors=remount-ro')) return undefined
+  return `its filesystem met ${errors} errors and takes no writes any more`
+}
+
+async function errorsOf(host: Host, { kname }: Device): Promise<number> {
+  return Number((await host.files.read(`/sys/fs/ext4/${kname}/errors_count`))?.trim() ?? 0)
+}
+
 /** What the kernel reports of errors in a mounted filesystem, in words. */
-export async function filesystemTroubles(host: Host, { superOptions }: Mount, { kname }: Device): Promise<string[]> {
-  // Options of the superblock since Linux 6.x; before, only the counter and a plain `ro` tell.
-  const states = ['emergency_ro', 'shutdown'].filter(option => superOptions.includes(option))
-  const errors = Number((await host.files.read(`/sys/fs/ext4/${kname}/errors_count`))?.trim() ?? 0)
+export async function filesystemTroubles(host: Host, { superOptions }: Mount, device: Device): Promise<string[]> {
+  const states = STOPPED.filter(option => superOptions.includes(option))
+  const errors = await errorsOf(host, device)
   return [
     ...states.map(state => `its filesystem stopped taking writes after an error (${state}); see the kernel log`),
     ...(errors > 0 ? [`its filesystem has met ${errors} errors; unmount it and run e2fsck`] : []),

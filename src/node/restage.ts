@@ -1,6 +1,5 @@
 // A staged filesystem that has stopped working, as after a lost session: the next publish stages it again, if nothing uses it.
-
-import { filesystemTroubles, findMount, isReadOnly, listMounts, type Mount } from '../linux/mount.ts'
+import { findMount, listMounts, type Mount, whyStopped } from '../linux/mount.ts'
 import { answersLookups } from '../linux/path.ts'
 import { VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
@@ -43,11 +42,8 @@ export async function restageIfBroken(
 async function whyBroken(site: NodeSite, entry: Entry, staged: Mount, op: Op): Promise<string | undefined> {
   const connected = await findConnected(site, entry.id, op)
   if (connected?.device.number !== staged.number) return 'the device of its filesystem is gone'
-  if (!entry.readonly && isReadOnly(staged)) return 'its filesystem was made read-only after an error'
-  const [trouble] = (await filesystemTroubles(site.host, staged, connected.device)).filter(each =>
-    each.includes('stopped'),
-  )
-  if (trouble !== undefined) return trouble
+  const stopped = entry.readonly ? undefined : await whyStopped(site.host, staged, connected.device)
+  if (stopped !== undefined) return stopped
   if (staged.fsType === 'xfs' && !(await answersLookups(site.host, staged.path, op)))
     return 'its filesystem was shut down'
   return undefined

@@ -191,6 +191,8 @@ describe('a disk that is not the volume', () => {
     assert.ok(attachment)
     assert.match((await connector.doubts(attachment, op)).join(), new RegExp(serialOf(other)))
     assert.equal(attachment.backing, `${targetName(id)} LUN 0`)
+    Object.assign(node.portals.get(A) ?? {}, { serial: serialOf(id) })
+    assert.equal(await connector.identify(device), id, 'what was put right is seen without help')
   })
 
   it('is a later disk of the same name, one of another volume, and one that shrank', async () => {

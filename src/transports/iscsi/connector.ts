@@ -6,8 +6,8 @@ import type { Initiator, RecordSettings } from '../../linux/iscsiadm.ts'
 import { inHostNamespaces } from '../../linux/namespaces.ts'
 import { rescanDisk } from '../../linux/scsi.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
-import { WrongDevice } from '../../volume/errors.ts'
-import type { Op } from '../../volume/op.ts'
+import { DriverError, WrongDevice } from '../../volume/errors.ts'
+import { type Op, SILENT, steady } from '../../volume/op.ts'
 import type { VolumeId } from '../../volume/types.ts'
 import type { Attachment, Connector } from '../transport.ts'
 import { deriveChap, readKeys } from './chap.ts'
@@ -123,7 +123,15 @@ async function prove(host: Host, id: VolumeId, device: Device, op: Op): Promise<
 async function identify(host: Host, { kname }: Device): Promise<VolumeId | undefined> {
   const session = await sessionOfDisk(host, kname)
   const id = session && volumeOfTarget(session.target)
-  return id !== undefined && (await identityDoubt(host, id, kname)) === undefined ? id : undefined
+  if (id === undefined || (await identityDoubt(host, id, kname)) === undefined) return id
+  // The kernel keeps what it once read of a unit: that a wrong one was put right at the target shows by a fresh look only.
+  try {
+    await rescanDisk(host, kname, steady({ log: SILENT }))
+  } catch (error) {
+    if (error instanceof DriverError) return undefined
+    throw error
+  }
+  return (await identityDoubt(host, id, kname)) === undefined ? id : undefined
 }
 
 /** Of a disk that takes no commands only what the kernel read last is known. */
