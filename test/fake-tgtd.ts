@@ -8,7 +8,6 @@ interface Unit {
   sn: string
   id: string
   blockSize: string
-  flags: string
   readonly: boolean
   thin: boolean
   size: bigint
@@ -159,7 +158,7 @@ export function fakeTgtd(sizeOf: (path: string) => bigint | undefined): FakeTgtd
         if (unit) return 'this logical unit number already exists'
         if (size === undefined) return 'invalid request'
         const stamp = { sn: `beaf${tid}${get('lun')}`, id: 'IET', readonly: false, thin: false }
-        const rest = { path: get('backing-store'), blockSize: get('blocksize'), flags: get('bsoflags'), size }
+        const rest = { path: get('backing-store'), blockSize: get('blocksize'), size }
         target.units.set(Number(get('lun')), { ...stamp, ...rest })
         return undefined
       }
@@ -229,7 +228,7 @@ function print({ tid, name, nop, units, acl, sessions }: FakeTarget): string {
     `            Thin-provisioning: ${yes(unit.thin)}`,
     '            Backing store type: rdwr',
     `            Backing store path: ${unit.path}`,
-    `            Backing store flags: ${unit.flags}`,
+    `            Backing store flags: `,
   ]
   return [
     `Target ${tid}: ${name}`,

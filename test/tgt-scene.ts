@@ -50,7 +50,7 @@ export const whole = (acl: readonly string[], readonly = false) => ({
   name: NAME,
   nop: { nop_interval: '5', nop_count: '2' },
   units: [1],
-  unit: { path: PATH, sn: SERIAL, id: SERIAL, blockSize: '4096', flags: 'sync', readonly, thin: true, size: GIB },
+  unit: { path: PATH, sn: SERIAL, id: SERIAL, blockSize: '4096', readonly, thin: true, size: GIB },
   acl,
   sessions: 0,
 })

@@ -59,7 +59,7 @@ ${LUN_0}        LUN: 1
             Thin-provisioning: Yes
             Backing store type: rdwr
             Backing store path: /srv/a b/LUN: 7/data
-            Backing store flags: sync
+            Backing store flags: 
     Account information:
         somebody
     ACL information:
@@ -102,7 +102,6 @@ describe('targets', () => {
       readonly: true,
       thin: true,
       path: '/srv/a b/LUN: 7/data',
-      flags: 'sync',
     })
   })
 

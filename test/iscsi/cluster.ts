@@ -296,15 +296,16 @@ export async function withCluster<T>(options: ClusterOptions, use: (cluster: Clu
     await lab.up()
     await cluster.start()
     return await use(cluster)
-  } catch (error) {
-    const keep = process.env['ASHLAR_KEEP_LOGS']
-    if (keep !== undefined && existsSync(join(lab.share, 'log'))) {
-      mkdirSync(keep, { recursive: true })
-      for (const name of readdirSync(join(lab.share, 'log')))
-        writeFileSync(join(keep, name), readFileSync(join(lab.share, 'log', name)))
-    }
-    throw error
   } finally {
+    keepLogs(lab)
     await lab.down()
   }
+}
+
+/** For whoever looks into a failure: ASHLAR_KEEP_LOGS names a folder for what the drivers logged. */
+function keepLogs(lab: Lab): void {
+  const [keep, logs] = [process.env['ASHLAR_KEEP_LOGS'], join(lab.share, 'log')]
+  if (keep === undefined || !existsSync(logs)) return
+  mkdirSync(keep, { recursive: true })
+  for (const name of readdirSync(logs)) writeFileSync(join(keep, name), readFileSync(join(logs, name)))
 }

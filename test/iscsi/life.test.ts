@@ -45,7 +45,8 @@ async function live(cluster: Cluster, as: 'ext4' | 'xfs' | 'block', growsOnline:
   await volume.publishAt(NODE)
   assert.equal(await cluster.run(NODE, sum), before)
   // Not by a mount option alone: the target itself refuses writes.
-  const disk = await cluster.run(NODE, 'cd /sys/class/iscsi_session/session*/device/target*/*:*/block/ && ls')
+  const session = `$(dirname $(grep -l ${volume.id} /sys/class/iscsi_session/session*/targetname))`
+  const disk = await cluster.run(NODE, `cd ${session}/device/target*/*:*/block/ && ls`)
   assert.equal(await cluster.run(NODE, `cat /sys/block/${disk}/ro`), '1')
   const force = await cluster
     .machine(NODE)

@@ -66,7 +66,6 @@ function lastingFaultsOf({ units }: TgtTarget, { backing, sectorSize }: ExportDo
     ...(unit.online ? [] : ['its LUN is offline']),
     ...(isSize(unit, backing.size) ? [] : [`its size is ${unit.megabytes} MB, not ${backing.size} bytes`]),
     ...(unit.blockSize === sectorSize ? [] : [`its sectors have ${unit.blockSize} bytes, not ${sectorSize}`]),
-    ...(unit.flags.split(/[:, ]/).includes('sync') ? [] : ['its writes are not durable when acknowledged']),
   ]
 }
 

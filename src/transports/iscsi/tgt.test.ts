@@ -120,16 +120,6 @@ describe('an export', () => {
     assert.equal((await target.find(NAME, op))?.size, 2n * GIB)
   })
 
-  it('whose writes are durable too late is made anew', async () => {
-    const { tgtd, target } = scene()
-    await target.apply(documentOf([A]), op)
-    const unit = tgtd.targets[0]?.units.get(1)
-    assert.ok(unit)
-    unit.flags = ''
-    await target.apply(documentOf([A]), op)
-    assert.deepEqual(facts(tgtd.targets[0]), whole([A]))
-  })
-
   it('leaves targets of others alone, and does not list them', async () => {
     const { tgtd, target } = scene()
     const run = (...args: string[]) =>
