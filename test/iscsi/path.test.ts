@@ -15,7 +15,7 @@ import { NetVolume } from './volume.ts'
 
 const NODE = 'node-a'
 const REPLACEMENT = 12
-const LOGIN = 40
+const LOGIN = 90
 
 const isRefused = (error: CallFailed): boolean =>
   error.code === 'FAILED_PRECONDITION' && /serial|identity|not .* but/i.test(error.details)
@@ -217,11 +217,11 @@ test('a node, its volumes, and what comes between them', async t => {
     iscsi: { replacementTimeoutSeconds: REPLACEMENT, loginTimeoutSeconds: LOGIN },
   } as const
   await withCluster(settings, async cluster => {
+    await t.test('secrets are nowhere but where they are needed', () => canary(cluster))
     await t.test('a LUN that shows another file is neither staged, grown nor unstaged', () => showsAnother(cluster))
     await t.test('many volumes at once, one of two portals dead', st => crowd(st, cluster))
     for (const as of ['ext4', 'xfs'] as const)
       await t.test(`a cable is cut, for shorter and longer than I/O waits: ${as}`, st => cutCable(st, cluster, as))
-    await t.test('secrets are nowhere but where they are needed', () => canary(cluster))
     await t.test('leaves nothing, and doctor is content', () => cluster.requireClean())
   })
 })
