@@ -20,7 +20,7 @@ describe('describeMissing', () => {
 
 describe('programs.json', () => {
   const setup = readFileSync(new URL('../../scripts/setup', import.meta.url), 'utf8')
-  const tools = /^setup_tools\(\) \{\n([^]*?)^\}/m.exec(setup)?.[1] ?? ''
+  const tools = /^setup_tools\(\) \{\n([\s\S]*?)^\}/m.exec(setup)?.[1] ?? ''
   const installed = [...tools.matchAll(/ ([a-z0-9_.]+):([a-z0-9-]+)(?=[ ;\n])/g)].map(([, name, owner]) => [
     name,
     owner,

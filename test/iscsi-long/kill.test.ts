@@ -50,11 +50,10 @@ async function killUnderLoad(t: TestContext, cluster: Cluster): Promise<void> {
   const dice = diceOf(seed, 'kills')
   const [lanes, turns] = [3, rounds(1, 30)]
   let kills = 0
-  let living = true
+  const ended = new AbortController()
   const killer = async () => {
-    while (living) {
+    while (!ended.signal.aborted) {
       await sleep(dice.between(2000, 8000))
-      if (!living) return
       const name: HostName = dice.pick(['storage', ...NODES])
       await cluster.killDriver(name)
       kills += 1
@@ -69,7 +68,7 @@ async function killUnderLoad(t: TestContext, cluster: Cluster): Promise<void> {
       }),
     )
   } finally {
-    living = false
+    ended.abort()
     await killing
   }
   t.diagnostic(`${lanes * turns} lives, ${kills} kills`)

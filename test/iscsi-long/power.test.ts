@@ -48,12 +48,13 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     await waitUntil('every export', 120, async () => (await exportsOf(cluster)) === exported)
     const exportedAt = performance.now()
     await Promise.all(
-      writers.map(async ({ writer }, n) =>
-        waitUntil(
-          `writes of ${writer}`,
-          240,
-          async () => (await statusOf(cluster, A, writer)).acknowledged > (before[n]?.acknowledged ?? 0) + 3,
-        ),
+      writers.map(
+        async ({ writer }, n) =>
+          await waitUntil(
+            `writes of ${writer}`,
+            240,
+            async () => (await statusOf(cluster, A, writer)).acknowledged > (before[n]?.acknowledged ?? 0) + 3,
+          ),
       ),
     )
     const took = [bootedAt - cutAt, exportedAt - bootedAt, performance.now() - exportedAt].map(ms =>
