@@ -1,5 +1,5 @@
 // ListVolumes, ControllerGetVolume: what the pools hold, page by page.
-import type { Exported } from '../transports/transport.ts'
+import type { Exported, Exporter } from '../transports/transport.ts'
 import { type Condition, conditionOf } from '../volume/condition.ts'
 import { BadToken } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
@@ -53,17 +53,15 @@ export async function describeVolume(site: ControllerSite, id: VolumeId, op: Op)
 }
 
 interface WayOut {
-  readonly isLocal: boolean
-  readonly troubles: ReadonlyMap<VolumeId, readonly string[]>
+  readonly exporter: Exporter
   readonly exports: ReadonlyMap<VolumeId, Exported>
 }
 
 /** Looked up once for all volumes, by transport: each lists its devices or exports for it. */
 async function lookAtWays({ exporters }: ControllerSite, op: Op): Promise<Map<string, WayOut>> {
-  const found = [...exporters].map(async ([name, exporter]) => {
-    const [troubles, exports] = await Promise.all([exporter.troubles(op), exporter.exports(op)])
-    return [name, { isLocal: exporter.isLocal, troubles, exports }] as const
-  })
+  const found = [...exporters].map(
+    async ([name, exporter]) => [name, { exporter, exports: await exporter.exports(op) }] as const,
+  )
   return new Map(await Promise.all(found))
 }
 
@@ -71,10 +69,10 @@ async function describe({ pool, volume }: Located, ways: ReadonlyMap<string, Way
   const { id, transport } = volume
   const [claims, inPool] = await Promise.all([pool.claims(id), pool.troublesOf(id)])
   const way = ways.get(transport)
-  const isCutOff = claims.length > 0 && way?.isLocal === false && !way.exports.has(id)
-  const onTheWay = [
-    ...(way?.troubles.get(id) ?? []),
-    ...(isCutOff ? ['it is published, but no target exports it: the driver tries to restore that, see its log'] : []),
-  ]
+  const exported = way?.exports.get(id)
+  const isCutOff = way?.exporter.isLocal === false && !exported && claims.some(({ node }) => way.exporter.reaches(node))
+  const onTheWay = isCutOff
+    ? ['it is published, but no target exports it: the driver tries to restore that, see its log']
+    : (exported?.troubles ?? [])
   return { volume, publishedNodes: claims.map(claim => claim.node), condition: conditionOf([...inPool, ...onTheWay]) }
 }

@@ -12,6 +12,7 @@ import type { VolumeId } from '../volume/types.ts'
 import { publishVolume, unpublishVolume } from './publish-volume.ts'
 import { restoreExports } from './restore-exports.ts'
 import type { ControllerSite } from './site.ts'
+import { wipeVolume } from './wipe-volume.ts'
 
 const op = testOp()
 const NODE = 'a/iqn.2026-01.dev.ashlar:node.a'
@@ -74,6 +75,19 @@ describe('restoring exports', () => {
     await pool.release(id, NODE)
     await restoreExports(site, op)
     assert.equal(fake.documents.size, 0)
+  })
+
+  it('gives nothing to who empties a volume', async t => {
+    const { site, pool, fake, make } = await setUp(t)
+    const id = await make('one')
+    const empty = pool.wipe.bind(pool)
+    let changed = 0
+    pool.wipe = async (...args) => {
+      changed = await restoreExports(site, op)
+      await empty(...args)
+    }
+    await wipeVolume(site, id, op)
+    assert.deepEqual([changed, fake.documents.size], [0, 0])
   })
 
   it('leaves alone what shows another file, and volumes that it does not know', async t => {

@@ -1,9 +1,12 @@
 // Exports that vanished with a reboot of the storage host, or a restart of its daemon, come back; those of nobody go.
+import type { Pool } from '../pools/pool.ts'
 import type { Exported, Exporter } from '../transports/transport.ts'
+import { VolumeNotFound } from '../volume/errors.ts'
+import { parseVolumeId } from '../volume/ids.ts'
 import { parseNodeId } from '../volume/node-id.ts'
 import type { Op } from '../volume/op.ts'
 import type { Backing, Claim, VolumeId } from '../volume/types.ts'
-import { type ControllerSite, changeRights, findVolume, getExporter, getVolume, type Located } from './site.ts'
+import { type ControllerSite, changeRights, getExporter, getVolume, type Located } from './site.ts'
 
 /**
  * Makes the exports of every volume what its claims say. One that cannot be restored is logged, and tried again at the
@@ -18,7 +21,7 @@ export async function restoreExports(site: ControllerSite, op: Op): Promise<numb
     try {
       const exports = await exporter.exports(op)
       for (const id of await idsOf(site)) {
-        if (await restoreOrWarn(site, transport, exporter, id, exports.get(id), op)) changed += 1
+        if (await restoreOrWarn(site, { transport, exporter, id, seen: exports.get(id) }, op)) changed += 1
       }
     } catch (error) {
       op.log.warn({ transport, cause: String(error) }, 'could not look at the exports')
@@ -40,19 +43,24 @@ async function idsOf({ pools }: ControllerSite): Promise<VolumeId[]> {
   return (await Promise.all([...pools.values()].map(pool => pool.list()))).flat()
 }
 
-async function restoreOrWarn(
-  site: ControllerSite,
-  transport: string,
-  exporter: Exporter,
-  id: VolumeId,
-  exported: Exported | undefined,
-  op: Op,
-): Promise<boolean> {
+interface Look {
+  readonly transport: string
+  readonly exporter: Exporter
+  readonly id: VolumeId
+  /** The export as it was when all were listed. */
+  readonly seen: Exported | undefined
+}
+
+async function restoreOrWarn(site: ControllerSite, { transport, exporter, id, seen }: Look, op: Op): Promise<boolean> {
   try {
-    const located = await findVolume(site, id)
-    if (located?.volume.transport !== transport) return false
-    return await restore(exporter, located, exported, op)
+    // Most volumes have neither: one look into a folder is enough for them, at each of the many rounds.
+    const pool = site.pools.get(parseVolumeId(id)?.pool ?? '')
+    if (!pool || (!seen && (await claimsOver(exporter, pool, id)).length === 0)) return false
+    const volume = await pool.find(id)
+    if (volume?.transport !== transport) return false
+    return await restore(exporter, { pool, volume }, seen, op)
   } catch (error) {
+    if (error instanceof VolumeNotFound) return false
     op.log.warn({ volume: id, cause: String(error) }, 'could not restore an export')
     return false
   }
@@ -60,7 +68,7 @@ async function restoreOrWarn(
 
 async function restore(exporter: Exporter, located: Located, seen: Exported | undefined, op: Op): Promise<boolean> {
   const { pool, volume } = located
-  const claims = await pool.claims(volume.id)
+  const claims = await claimsOver(exporter, pool, volume.id)
   if (claims.length === 0 && !seen) return false
   const backing = await pool.backing(volume.id)
   if (seen && isAsClaimed(seen, backing, claims)) return false
@@ -70,11 +78,16 @@ async function restore(exporter: Exporter, located: Located, seen: Exported | un
   }
   return await changeRights(exporter, located, op, async () => {
     // Read again: a call may have changed them meanwhile.
-    const [first, ...others] = await pool.claims(volume.id)
+    const [first, ...others] = await claimsOver(exporter, pool, volume.id)
     if (first) await exporter.export(volume, backing, [first, ...others], op)
     else await exporter.withdraw(volume.id, op)
     return true
   })
+}
+
+/** Those that an export serves. Who empties a volume holds a claim as well, and is no node. */
+async function claimsOver({ reaches }: Exporter, pool: Pool, id: VolumeId): Promise<Claim[]> {
+  return (await pool.claims(id)).filter(({ node }) => reaches(node))
 }
 
 /** Does the export give each claim what it says, and nobody else anything? */

@@ -27,7 +27,13 @@ const kept: KeptVolume = {
   volume: { ...KEPT.volume, transport: 'iscsi' },
   claims: [{ ...claim, node: `n/${IQN}` }],
 }
-const exported: Exported = { backing: DATA, size: GIB, enabled: true, holders: [{ initiator: IQN, readonly: false }] }
+const exported: Exported = {
+  backing: DATA,
+  size: GIB,
+  enabled: true,
+  holders: [{ initiator: IQN, readonly: false }],
+  troubles: [],
+}
 
 /** On the storage host: no disks, nothing staged. */
 const scene = (exports: Readonly<Record<string, Exported>>, volume: KeptVolume = kept): Scene => ({

@@ -127,7 +127,7 @@ describe('what lies below a device', () => {
     const { path, host, connector, exporter } = await onFile(t)
     const both = async () => [
       (await connector.troublesOf(device)).join(),
-      (await exporter.troubles(op)).get(id)?.join() ?? '',
+      (await exporter.exports(op)).get(id)?.troubles.join() ?? '',
     ]
     assert.deepEqual(await both(), ['', ''])
     await truncate(path, 512)
@@ -137,7 +137,7 @@ describe('what lies below a device', () => {
     assert.match((await connector.troublesOf(device)).join(), /deleted.*lost when it is detached/)
     host.kernel.delete(BACKING)
     assert.match((await connector.troublesOf(device)).join(), /backed by nothing/)
-    assert.equal((await exporter.troubles(op)).get(id), undefined)
+    assert.equal((await exporter.exports(op)).get(id), undefined)
   })
 
   it('is two devices on one file for the controller', async t => {
@@ -145,7 +145,7 @@ describe('what lies below a device', () => {
     const twin = deviceOf(device.size, { path: '/dev/loop8', kname: 'loop8', number: '7:8' })
     for (const [file, text] of Object.entries(kernelOf(twin, path))) host.kernel.set(file, text)
     assert.match(
-      (await exporter.troubles(op)).get(id)?.join() ?? '',
+      (await exporter.exports(op)).get(id)?.troubles.join() ?? '',
       /several devices show it: \/dev\/loop7, \/dev\/loop8/,
     )
   })

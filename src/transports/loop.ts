@@ -19,7 +19,7 @@ import { parseVolumeId } from '../volume/ids.ts'
 import { isSameNode } from '../volume/node-id.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, NodeId, Route, VolumeId } from '../volume/types.ts'
-import type { Attachment, Connector, Exporter, Transport } from './transport.ts'
+import type { Attachment, Connector, Exported, Exporter, Transport } from './transport.ts'
 
 /** What travels to the node, beside `device_path`. */
 interface LoopRoute {
@@ -111,8 +111,7 @@ function createExporter(host: Host, nodeId: string): Exporter {
     withdraw: (id, op) => detachAll(host, id, op),
     requireGrowable: async () => undefined,
     grow: async () => undefined, // the node rescans
-    exports: async () => new Map(),
-    troubles: () => troublesByVolume(host),
+    exports: () => attachedVolumes(host),
     async requireUnused(id) {
       for (const device of await devicesOf(host, id)) {
         const users = await usersOf(host, device)
@@ -147,17 +146,24 @@ function createConnector(host: Host): Connector {
   }
 }
 
-async function troublesByVolume(host: Host): Promise<Map<VolumeId, string[]>> {
-  const attached = Map.groupBy(await listAttachments(host), ({ id }) => id)
-  const troubles = new Map<VolumeId, string[]>()
-  for (const [id, attachments] of attached) {
-    if (id === undefined) continue
+async function attachedVolumes(host: Host): Promise<Map<VolumeId, Exported>> {
+  const attached = new Map<VolumeId, Exported>()
+  for (const [id, attachments] of Map.groupBy(await listAttachments(host), each => each.id)) {
+    const [first] = attachments
+    if (id === undefined || !first) continue
     const found = await Promise.all(attachments.map(({ device }) => troublesBelow(host, device)))
     const paths = attachments.map(({ device }) => device.path)
     const several = paths.length > 1 ? [`several devices show it: ${paths.join(', ')}`] : []
-    troubles.set(id, [...several, ...found.flat()])
+    const { backing, device } = first
+    attached.set(id, {
+      backing,
+      size: device.size,
+      enabled: true,
+      holders: [],
+      troubles: [...several, ...found.flat()],
+    })
   }
-  return troubles
+  return attached
 }
 
 async function listAttachments(host: Host): Promise<Attachment[]> {

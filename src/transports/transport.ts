@@ -25,6 +25,8 @@ export interface Exported {
   /** Complete, and open for nodes. */
   readonly enabled: boolean
   readonly holders: readonly { readonly initiator: string; readonly readonly: boolean }[]
+  /** What is wrong with this way to the bytes, in words; for the volume condition. */
+  readonly troubles: readonly string[]
 }
 
 /** Beside the bytes: gives a node the right and the means to reach a volume, and takes them away. */
@@ -46,12 +48,10 @@ export interface Exporter {
   requireGrowable(id: VolumeId, op: Op): Promise<void>
   /** Shows the size that the volume has grown to; fine if it is not exported. */
   grow(volume: Volume, backing: Backing, op: Op): Promise<void>
-  /** What is exported now, from the kernel or the daemon alone, whoever did it; empty for a local transport. */
+  /** What is exported now, from the kernel or the daemon alone, whoever did it. */
   exports(op: Op): Promise<ReadonlyMap<VolumeId, Exported>>
   /** Proves that nothing reaches the bytes, before they are deleted. Throws VolumeInUse. */
   requireUnused(id: VolumeId, op: Op): Promise<void>
-  /** What is wrong with the ways to the bytes, in words, of every volume that has troubles; for the volume condition. */
-  troubles(op: Op): Promise<ReadonlyMap<VolumeId, readonly string[]>>
 }
 
 /** On the node: turns a route into a block device, and back into nothing. */

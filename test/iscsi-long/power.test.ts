@@ -23,7 +23,7 @@ async function startWriter(
   const path = `${volume.target}/records`
   await cluster.run(node, `test -e ${path} || { truncate -s 2M ${path}; sync -f ${path}; }`)
   await cluster.agent(node, { do: 'write', writer, path, from, pauseMs: 20 })
-  await waitUntil('the first writes', 60, async () => (await statusOf(cluster, node, writer)).acknowledged >= from + 5)
+  await waitUntil('the first writes', async () => (await statusOf(cluster, node, writer)).acknowledged >= from + 5)
   return path
 }
 
@@ -45,14 +45,13 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     await cluster.boot('storage')
     const bootedAt = performance.now()
     await cluster.startDriver('storage')
-    await waitUntil('every export', 120, async () => (await exportsOf(cluster)) === exported)
+    await waitUntil('every export', async () => (await exportsOf(cluster)) === exported)
     const exportedAt = performance.now()
     await Promise.all(
       writers.map(
         async ({ writer }, n) =>
           await waitUntil(
             `writes of ${writer}`,
-            240,
             async () => (await statusOf(cluster, A, writer)).acknowledged > (before[n]?.acknowledged ?? 0) + 3,
           ),
       ),
@@ -65,7 +64,7 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     )
     for (const { volume, writer } of writers) {
       const { acknowledged, errors, lastError } = await cluster.agent<Status>(A, { do: 'stop', writer })
-      await waitUntil('its end', 60, async () => (await statusOf(cluster, A, writer)).ended)
+      await waitUntil('its end', async () => (await statusOf(cluster, A, writer)).ended)
       assert.equal(errors, 0, lastError)
       await requireNumbers(cluster, A, `${volume.target}/records`, acknowledged)
     }

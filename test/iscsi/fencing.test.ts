@@ -25,7 +25,7 @@ async function move(cluster: Cluster, round: number, how: Move): Promise<number>
   await volume.up(A)
   await cluster.agent(A, { do: 'write', writer, path: target })
   const status = () => cluster.agent<Status>(A, { do: 'status', writer })
-  await waitUntil('writes of node-a', 60, async () => (await status()).acknowledged >= ENOUGH)
+  await waitUntil('writes of node-a', async () => (await status()).acknowledged >= ENOUGH)
 
   if (how === 'cable cut and healed') await cluster.machine(A).cut('san0')
   // As a controller does with a node that it takes for dead: nothing is unstaged there.
@@ -47,7 +47,6 @@ async function move(cluster: Cluster, round: number, how: Move): Promise<number>
   const b = await cluster.agent<Status>(B, { do: 'stop', writer: `b-${round}` })
   await waitUntil(
     'the end of the writer of node-b',
-    30,
     async () => (await cluster.agent<Status>(B, { do: 'status', writer: `b-${round}` })).ended,
   )
   const last = await cluster.agent<Contents>(B, { do: 'read', path: target })
@@ -56,7 +55,7 @@ async function move(cluster: Cluster, round: number, how: Move): Promise<number>
   assert.deepEqual([late, last.torn], [[], []], `round ${round}: node-a wrote after node-b`)
 
   await cluster.agent(A, { do: 'stop', writer })
-  await waitUntil('the end of the writer of node-a', 60, async () => (await status()).ended)
+  await waitUntil('the end of the writer of node-a', async () => (await status()).ended)
   await volume.downOnNode(A)
   await volume.down(B)
   await volume.delete()

@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Fails after so many seconds, with what was waited for. */
-export async function waitUntil(what: string, seconds: number, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + seconds * 1000
+/** Far longer than anything takes that will come at all, also where processors are emulated and shared. */
+const SECONDS = 300
+
+/** Fails with what was waited for, when it will not come any more. */
+export async function waitUntil(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + SECONDS * 1000
   while (!(await holds())) {
-    assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`)
+    assert.ok(Date.now() < deadline, `${what}: not within ${SECONDS} s`)
     await sleep(100)
   }
 }

@@ -3,7 +3,6 @@ import type { Host } from '../../host/host.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
 import { PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
 import { parseNodeId } from '../../volume/node-id.ts'
-import type { Op } from '../../volume/op.ts'
 import type { Claim, Route, VolumeId } from '../../volume/types.ts'
 import type { Exported, Exporter } from '../transport.ts'
 import { deriveChap, type Keys, readKeys } from './chap.ts'
@@ -47,8 +46,11 @@ export function createExporter(host: Host, settings: IscsiSettings, target: Targ
       if (shown && shown.size < backing.size) await target.grow(shown.target, backing, op)
     },
     async exports(op) {
-      const found = (await target.list(op)).map(shown => [volumeOfTarget(shown.target), exportedAs(shown)] as const)
-      return new Map(found.flatMap(([id, exported]) => (id === undefined ? [] : [[id, exported]])))
+      const found = (await target.list(op)).flatMap(shown => {
+        const id = volumeOfTarget(shown.target)
+        return id === undefined ? [] : [[id, exportedAs(id, shown)] as const]
+      })
+      return new Map(found)
     },
     async requireUnused(id, op) {
       const shown = await target.find(targetName(id), op)
@@ -59,7 +61,6 @@ export function createExporter(host: Host, settings: IscsiSettings, target: Targ
         next: 'unpublish it first',
       })
     },
-    troubles: op => troublesOf(target, op),
   }
 }
 
@@ -95,8 +96,13 @@ function routeOf(document: ExportDocument, claim: Claim, chap: ChapRoute, lun: n
   return { device_path: path, ...encodeIscsiRoute(route) }
 }
 
-function exportedAs({ backing, size, enabled, initiators }: Shown): Exported {
-  return { backing, size, enabled, holders: initiators.map(({ name, readonly }) => ({ initiator: name, readonly })) }
+function exportedAs(id: VolumeId, { backing, size, enabled, serial, initiators }: Shown): Exported {
+  const troubles = [
+    ...(enabled ? [] : ['its target accepts no logins']),
+    ...(serial === serialOf(id) ? [] : [`its target shows serial number ${serial}, not ${serialOf(id)}`]),
+  ]
+  const holders = initiators.map(({ name, readonly }) => ({ initiator: name, readonly }))
+  return { backing, size, enabled, holders, troubles }
 }
 
 function cannotGrow(id: VolumeId, { target }: Shown, settings: IscsiSettings): VolumeInUse {
@@ -105,18 +111,4 @@ function cannotGrow(id: VolumeId, { target }: Shown, settings: IscsiSettings): V
     found: `${target} is exported, and ${settings.target} cannot change the size of what it exports`,
     next: 'end the workload so that the volume is unpublished, and expand it then',
   })
-}
-
-async function troublesOf(target: Target, op: Op): Promise<Map<VolumeId, string[]>> {
-  const troubles = new Map<VolumeId, string[]>()
-  for (const shown of await target.list(op)) {
-    const id = volumeOfTarget(shown.target)
-    if (id === undefined) continue
-    const found = [
-      ...(shown.enabled ? [] : ['its target accepts no logins']),
-      ...(shown.serial === serialOf(id) ? [] : [`its target shows serial number ${shown.serial}, not ${serialOf(id)}`]),
-    ]
-    if (found.length > 0) troubles.set(id, found)
-  }
-  return troubles
 }
