@@ -6,7 +6,7 @@ import { serialOf, targetName } from '../src/transports/iscsi/names.ts'
 import { encodeIscsiRoute, type IscsiRoute } from '../src/transports/iscsi/route.ts'
 import { encodeVolumeId } from '../src/volume/ids.ts'
 import { type FakeInitiator, fakeInitiator, type Portal, portalOf } from './fake-initiator.ts'
-import { GIB, testOp } from './fixtures.ts'
+import { GIB, ISCSI, testOp } from './fixtures.ts'
 
 const op = testOp()
 export const id = encodeVolumeId('p', 'one')
@@ -14,10 +14,7 @@ export const other = encodeVolumeId('p', 'two')
 export const [A, B] = ['10.0.0.1:3260', '[fd00::2]:3260'] as const
 export const INITIATOR = 'iqn.2026-01.dev.ashlar:node.n1'
 export const SETTINGS: IscsiSettings = {
-  target: 'lio',
-  portals: [],
-  chap: 'none',
-  inHostNamespaces: false,
+  ...ISCSI,
   loginTimeoutSeconds: 7,
   replacementTimeoutSeconds: 33,
   noopIntervalSeconds: 3,

@@ -33,7 +33,6 @@ export function fakeTarget(growsOnline = true): FakeTarget {
     calls,
     lun: 0,
     growsOnline,
-    supportsChap: true,
     forget: () => documents.clear(),
     die() {
       isDead = true

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Device } from '../src/linux/device.ts'
+import type { IscsiSettings } from '../src/schema/config.ts'
 import type { Capability } from '../src/volume/capability.ts'
 import type { ErrorKind } from '../src/volume/errors.ts'
 import { type Logger, type Op, SILENT } from '../src/volume/op.ts'
@@ -67,6 +68,18 @@ export function printPages(pages: Readonly<Record<string, string>>): (command: s
     })
     return [...lines, `read 4096/4096 bytes at offset ${at}`, '4 KiB, 1 ops; 0.0002 sec', ''].join('\n')
   }
+}
+
+/** As the configuration is without any of them. */
+export const ISCSI: IscsiSettings = {
+  target: 'lio',
+  portals: [],
+  chap: 'none',
+  inHostNamespaces: false,
+  loginTimeoutSeconds: 5,
+  replacementTimeoutSeconds: 120,
+  noopIntervalSeconds: 5,
+  noopTimeoutSeconds: 5,
 }
 
 export const MOUNT: Capability = { access: 'mount', mode: 'SINGLE_NODE_WRITER', mountFlags: [] }

@@ -1,57 +1,20 @@
 // Tests of restoring: exports are what the claims say, after a reboot and beside calls, and what is not ours stays.
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
-import { type FakeTarget, fakeTarget } from '../../test/fake-target.ts'
-import { BLOCK, MIB, temporaryFolder, testOp } from '../../test/fixtures.ts'
-import { localHost } from '../host/local.ts'
-import { filePool } from '../pools/file.ts'
-import type { IscsiSettings } from '../schema/config.ts'
-import { createExporter } from '../transports/iscsi/exporter.ts'
+import { describe, it } from 'node:test'
+import { fakeTarget } from '../../test/fake-target.ts'
+import { testOp } from '../../test/fixtures.ts'
+import { NODE, networkSite } from '../../test/network-site.ts'
 import { targetName } from '../transports/iscsi/names.ts'
-import type { VolumeId } from '../volume/types.ts'
-import { publishVolume, unpublishVolume } from './publish-volume.ts'
+import { unpublishVolume } from './publish-volume.ts'
 import { restoreExports } from './restore-exports.ts'
-import type { ControllerSite } from './site.ts'
 import { wipeVolume } from './wipe-volume.ts'
 
 const op = testOp()
-const NODE = 'a/iqn.2026-01.dev.ashlar:node.a'
 const OTHER = 'b/iqn.2026-01.dev.ashlar:node.b'
-const settings = { portals: ['10.0.0.1:3260'], chap: 'none', target: 'lio' } as unknown as IscsiSettings
-
-async function setUp(t: TestContext, fake: FakeTarget = fakeTarget()) {
-  const host = localHost()
-  const config = { type: 'file', path: await temporaryFolder(t), overcommit: 1, sectorSize: 512 } as const
-  const pool = await filePool.open(host, 'p', config)
-  const site: ControllerSite = {
-    pools: new Map([['p', pool]]),
-    exporters: new Map([['iscsi', createExporter(host, settings, fake)]]),
-    defaultPool: 'p',
-    defaultTransport: 'iscsi',
-    segments: {},
-    nodeId: 's',
-    maxVolumesPerNode: 0,
-  }
-  const make = async (name: string): Promise<VolumeId> => {
-    const spec = {
-      id: pool.idFor(name),
-      name,
-      capabilities: [BLOCK],
-      parameters: {},
-      transport: 'iscsi',
-      sectorSize: 512,
-      segments: {},
-    }
-    return (await pool.create(spec, MIB, op)).id
-  }
-  const publish = (id: VolumeId, node = NODE) =>
-    publishVolume(site, { id, node, capability: BLOCK, readonly: false }, op)
-  return { site, pool, fake, make, publish }
-}
 
 describe('restoring exports', () => {
   it('brings back what a reboot took, and then has nothing more to do', async t => {
-    const { site, fake, make, publish } = await setUp(t)
+    const { site, fake, make, publish } = await networkSite(t)
     const ids = [await make('one'), await make('two'), await make('never published')]
     for (const id of ids.slice(0, 2)) await publish(id)
     const before = new Map(fake.documents)
@@ -63,7 +26,7 @@ describe('restoring exports', () => {
   })
 
   it('takes away rights and exports that no claim gives', async t => {
-    const { site, pool, fake, make, publish } = await setUp(t)
+    const { site, pool, fake, make, publish } = await networkSite(t)
     const id = await make('one')
     await publish(id)
     const document = fake.documents.get(targetName(id))
@@ -78,7 +41,7 @@ describe('restoring exports', () => {
   })
 
   it('gives nothing to who empties a volume', async t => {
-    const { site, pool, fake, make } = await setUp(t)
+    const { site, pool, fake, make } = await networkSite(t)
     const id = await make('one')
     const empty = pool.wipe.bind(pool)
     let changed = 0
@@ -91,7 +54,7 @@ describe('restoring exports', () => {
   })
 
   it('leaves alone what shows another file, and volumes that it does not know', async t => {
-    const { site, fake, make, publish } = await setUp(t)
+    const { site, fake, make, publish } = await networkSite(t)
     const id = await make('one')
     await publish(id)
     const document = fake.documents.get(targetName(id))
@@ -105,7 +68,7 @@ describe('restoring exports', () => {
   })
 
   it('completes what a killed controller left half-made', async t => {
-    const { site, fake, make, publish } = await setUp(t)
+    const { site, fake, make, publish } = await networkSite(t)
     const id = await make('one')
     await publish(id)
     const document = fake.documents.get(targetName(id))
@@ -117,7 +80,7 @@ describe('restoring exports', () => {
 
   it('does not give back a right that is being taken away, whenever it looks', async t => {
     const fake = fakeTarget()
-    const { site, make, publish } = await setUp(t, fake)
+    const { site, make, publish } = await networkSite(t, fake)
     const id = await make('one')
     await publish(id)
     // It reads the claim, and then has to wait until the unpublish has come to its end.
@@ -139,7 +102,7 @@ describe('restoring exports', () => {
   })
 
   it('never throws, and tries the others when one fails', async t => {
-    const { site, fake, make, publish } = await setUp(t)
+    const { site, fake, make, publish } = await networkSite(t)
     const ids = [await make('one'), await make('two')]
     for (const id of ids) await publish(id)
     fake.forget()
@@ -156,7 +119,7 @@ describe('restoring exports', () => {
 
 describe('publishing over a network', () => {
   it('keeps its claim when a failed export cannot be taken back, and gives it up when it can', async t => {
-    const { pool, fake, make, publish } = await setUp(t)
+    const { pool, fake, make, publish } = await networkSite(t)
     const id = await make('one')
     const { apply, revoke } = fake
     fake.apply = async (...args) => {
@@ -175,7 +138,7 @@ describe('publishing over a network', () => {
   })
 
   it('is ended by the same node under another initiator name', async t => {
-    const { site, fake, pool, make, publish } = await setUp(t)
+    const { site, fake, pool, make, publish } = await networkSite(t)
     const id = await make('one')
     await publish(id)
     await assert.rejects(publish(id, 'a/iqn.2026-01.org.example:renamed'), { kind: 'failed-precondition' })

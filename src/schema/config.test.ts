@@ -1,6 +1,7 @@
 // Tests of the configuration's shape: defaults, and every problem at once.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { ISCSI } from '../../test/fixtures.ts'
 import { validateConfig } from './config.ts'
 
 const least = { nodeId: 'n1', endpoint: 'unix:///csi.sock' }
@@ -69,5 +70,32 @@ describe('the configuration', () => {
     assert.match(problems({ zone: 'a b', region: '-' }), /zone must.*\nregion must/)
     assert.match(problems({ zone: null }), /zone must/)
     for (const input of [undefined, null, 'text', [], 7]) assert.notEqual(validateConfig(input).problems.length, 0)
+  })
+
+  it('of iSCSI has a default for everything', () => {
+    const result = validateConfig({ ...least, iscsi: {} })
+    assert.ok('value' in result)
+    assert.deepEqual(result.value.iscsi, ISCSI)
+  })
+
+  it('of iSCSI is refused where its settings contradict each other', () => {
+    const iscsi = (settings: object) => problems({ iscsi: settings })
+    const portals = ['10.0.0.1:3260', '[fd00::1]:3260']
+    const chapKeyFile = '/etc/ashlar/chap.key'
+    assert.equal(iscsi({ portals, chap: 'mutual', chapKeyFile, initiatorName: 'iqn.2026-01.org.example:a' }), '')
+    assert.match(
+      iscsi({ portals: ['storage:3260', ...portals] }),
+      /^iscsi\.portals: "storage:3260" is not IP:PORT[^\n]*$/,
+    )
+    assert.match(iscsi({ chap: 'one-way' }), /iscsi\.chapKeyFile is needed for iscsi\.chap one-way/)
+    assert.match(iscsi({ chap: 'mutual', chapKeyFile, target: 'tgt' }), /iscsi\.chap must be none for target tgt/)
+    assert.match(iscsi({ initiatorName: 'node-a' }), /iscsi\.initiatorName "node-a" is not a name/)
+  })
+
+  it('of a storage host elsewhere needs a network that leads there', () => {
+    const storage = { address: '10.0.0.1', identityFile: '/etc/ashlar/id', knownHostsFile: '/etc/ashlar/known' }
+    assert.match(problems({ storage }), /storage needs iscsi\.portals/)
+    assert.match(problems({ storage, iscsi: {} }), /storage needs iscsi\.portals/)
+    assert.equal(problems({ storage, iscsi: { portals: ['10.0.0.1:3260'] } }), '')
   })
 })

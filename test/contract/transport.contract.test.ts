@@ -8,7 +8,7 @@ import type { TransportConfig } from '../../src/transports/transport.ts'
 import { encodeVolumeId } from '../../src/volume/ids.ts'
 import { encodeNodeId } from '../../src/volume/node-id.ts'
 import type { Route } from '../../src/volume/types.ts'
-import { deviceOf, failure, kernelOf, testOp } from '../fixtures.ts'
+import { deviceOf, failure, ISCSI, kernelOf, testOp } from '../fixtures.ts'
 import { TRANSPORT_FIXTURES } from './transport-fixtures.ts'
 
 const op = testOp()
@@ -16,16 +16,7 @@ const id = encodeVolumeId('p', 'one')
 /** With everything that any transport needs. */
 const CONFIG: TransportConfig = {
   nodeId: 'n1',
-  iscsi: {
-    target: 'lio',
-    portals: ['192.0.2.1:3260'],
-    chap: 'none',
-    inHostNamespaces: false,
-    loginTimeoutSeconds: 5,
-    replacementTimeoutSeconds: 120,
-    noopIntervalSeconds: 5,
-    noopTimeoutSeconds: 5,
-  },
+  iscsi: { ...ISCSI, portals: ['192.0.2.1:3260'] },
 }
 const other = encodeVolumeId('p', 'two')
 

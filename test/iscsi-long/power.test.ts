@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Contents, Status } from '../iscsi/agent.ts'
 import { type Cluster, type NodeName, withCluster } from '../iscsi/cluster.ts'
-import { waitUntil } from '../iscsi/patience.ts'
 import { NetVolume } from '../iscsi/volume.ts'
+import { waitUntil } from '../patience.ts'
 import { rounds } from '../scale.ts'
 
 const [A, B] = ['node-a', 'node-b'] as const

@@ -4,13 +4,13 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { shellQuote } from '../../hack/lab/command.ts'
 import { Lab } from '../../hack/lab/lab.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
 import type { DiskSpec, VmSpec } from '../../hack/lab/topology.ts'
 import type { Service } from '../../src/rpc/client.ts'
 import type { IscsiSettings } from '../../src/schema/config.ts'
+import { waitUntil } from '../patience.ts'
 import type { Question } from './agent.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Answered, Asked } from './relay.ts'
@@ -35,7 +35,6 @@ export interface ClusterOptions {
   /** Of the storage host, with the pool. */
   readonly disk?: DiskSpec
   readonly nodes?: readonly NodeName[]
-  readonly log?: (line: string) => void
 }
 
 /** What a call was answered with, if not OK. */
@@ -55,13 +54,11 @@ export class Cluster {
   readonly options: ClusterOptions
   /** What CHAP secrets derive from. */
   readonly key = randomBytes(24).toString('hex')
-  readonly #log: (line: string) => void
   readonly #boxes = new Map<string, Mailbox>()
 
   constructor(lab: Lab, options: ClusterOptions) {
     this.lab = lab
     this.options = options
-    this.#log = options.log ?? (() => {})
   }
 
   machine(name: HostName): Machine {
@@ -120,17 +117,14 @@ export class Cluster {
       name,
       `setsid node src/bin/${role}.ts --config ${SHARE}/conf/${name}.json >>${log} 2>&1 </dev/null & echo $! >/run/driver.pid`,
     )
-    const deadline = Date.now() + 240_000
-    for (;;) {
+    await waitUntil(`the driver of ${name}`, async () => {
       try {
         await this.call(name, 'Identity', 'Probe', {}, 2000)
-        return
-      } catch (error) {
-        if (Date.now() > deadline)
-          throw new Error(`${name}: the driver does not serve: ${this.logOf(name)}`, { cause: error })
-        await sleep(200)
+        return true
+      } catch {
+        return false
       }
-    }
+    })
   }
 
   /** What doctor of a host says, and its exit code. */
@@ -174,7 +168,6 @@ export class Cluster {
   async prepare(name: HostName): Promise<void> {
     if (name === 'storage') await this.#prepareStorage()
     else await this.#prepareNode(name)
-    this.#log(`${name}: prepared`)
   }
 
   async #prepareNode(name: NodeName): Promise<void> {
@@ -288,7 +281,7 @@ function topologyOf({ disk = '16G', nodes = NODES }: ClusterOptions) {
   }
 }
 
-/** Boots the cluster, hands it to `use`, and takes it down whatever happens. A failure carries the ends of the logs. */
+/** Boots the cluster, hands it to `use`, and takes it down whatever happens. */
 export async function withCluster<T>(options: ClusterOptions, use: (cluster: Cluster) => Promise<T>): Promise<T> {
   const lab = new Lab({ topology: topologyOf(options), attached: true })
   const cluster = new Cluster(lab, options)

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { waitUntil } from '../patience.ts'
 import { rounds } from '../scale.ts'
 import type { Contents, Status } from './agent.ts'
 import { type Cluster, withCluster } from './cluster.ts'
-import { waitUntil } from './patience.ts'
 import { NetVolume } from './volume.ts'
 
 const [A, B] = ['node-a', 'node-b'] as const

@@ -1,7 +1,7 @@
 // Whole lives of volumes over iSCSI: controller on one host, node on another, with both targets; and csi-sanity between them.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { rounds } from '../scale.ts'
+import { isLong } from '../scale.ts'
 import { type CallFailed, type Cluster, withCluster } from './cluster.ts'
 import { runClusterSanity } from './sanity.ts'
 import { NetVolume } from './volume.ts'
@@ -92,7 +92,7 @@ test('over LIO, with mutual CHAP', async t => {
 test('over tgt', async t => {
   await withCluster({ target: 'tgt', nodes: [NODE], maxVolumesPerNode: 3 }, async cluster => {
     await livesOf(t, cluster, false)
-    if (rounds(0, 1) === 0) return
+    if (!isLong) return
     await t.test('csi-sanity for block', st => sanity(st, cluster, 'block'))
     await t.test('leaves nothing after csi-sanity', () => cluster.requireClean())
   })

@@ -4,7 +4,6 @@ import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { Command, HostFiles } from '../../src/host/host.ts'
 import { type SshHost, sshHost } from '../../src/host/ssh.ts'
@@ -13,6 +12,7 @@ import { CommandFailed } from '../../src/volume/errors.ts'
 import { Secret } from '../../src/volume/secret.ts'
 import { hostFilesContract } from '../contract/host-files.ts'
 import { failure, recordingLogger, temporaryFolder, testOp } from '../fixtures.ts'
+import { waitUntil } from '../patience.ts'
 import { type Sshd, startSshd } from './sshd.ts'
 
 let sshd: Sshd
@@ -37,9 +37,6 @@ const sh = (script: string, rest: Partial<Command> = {}, ...args: (string | Secr
 const isAlive = (pid: number): boolean => {
   const path = `/proc/${pid}/stat`
   return existsSync(path) && !/\) [ZX] /.test(readFileSync(path, 'utf8'))
-}
-const until = async (isSo: () => boolean): Promise<void> => {
-  while (!isSo()) await pause(10)
 }
 const pidIn = (note: string): number => Number(readFileSync(note, 'utf8'))
 const NOTE = 'echo $$ > "$1.tmp"; mv "$1.tmp" "$1"'
@@ -107,7 +104,7 @@ describe('a command', () => {
   it('that prints without end is ended', async t => {
     const note = join(await temporaryFolder(t), 'pid')
     await assert.rejects(host.run(sh(`${NOTE}; exec yes`, {}, note), testOp()), failure('internal', /without end/))
-    await until(() => !isAlive(pidIn(note)))
+    await waitUntil('its end', () => !isAlive(pidIn(note)))
   })
 })
 
@@ -128,7 +125,7 @@ describe('time and abort', () => {
     // It does not listen to SIGTERM.
     const script = `trap "" TERM; ${NOTE}; while :; do sleep 0.1; done`
     const running = host.run(sh(script, {}, note), testOp(caller.signal))
-    await until(() => existsSync(note))
+    await waitUntil('its note', () => existsSync(note))
     caller.abort()
     await assert.rejects(running, failure('cancelled'))
     assert.equal(isAlive(pidIn(note)), false)
@@ -143,9 +140,9 @@ describe('time and abort', () => {
     const op = { ...testOp(caller.signal), log: recordingLogger(lines) }
     const script = 'echo > "$1.begun"; while [ ! -e "$1.end" ]; do sleep 0.05; done; echo done > "$1"; echo out'
     const running = host.run(sh(script, { onAbort: 'finish', timeoutMs: 1 }, note), op)
-    await until(() => existsSync(`${note}.begun`))
+    await waitUntil('its begin', () => existsSync(`${note}.begun`))
     caller.abort()
-    await until(() => lines.some(line => line.includes('"warn"')))
+    await waitUntil('a warning', () => lines.some(line => line.includes('"warn"')))
     writeFileSync(`${note}.end`, '')
     assert.equal((await running).stdout, 'out\n')
     assert.equal(readFileSync(note, 'utf8'), 'done\n')
@@ -155,10 +152,10 @@ describe('time and abort', () => {
     const note = join(await temporaryFolder(t), 'note')
     const script = 'echo > "$1.begun"; while [ ! -e "$1.end" ]; do sleep 0.05; done; echo done > "$1"; echo out; exit 7'
     const running = host.run(sh(script, { onAbort: 'finish', okCodes: [7] }, note), testOp())
-    await until(() => existsSync(`${note}.begun`))
+    await waitUntil('its begin', () => existsSync(`${note}.begun`))
     await sshd.kill()
     writeFileSync(`${note}.end`, '')
-    await until(() => existsSync(note))
+    await waitUntil('its note', () => existsSync(note))
     await assert.rejects(host.run(sh('true'), testOp()), failure('unavailable', /on 127\.0\.0\.1: ssh ended with 255/))
     await sshd.start()
     assert.deepEqual(await running, { code: 7, stdout: 'out\n', stderr: '' })
@@ -241,7 +238,7 @@ describe('a program that is held', () => {
     }
     assert.equal(isFree(), false)
     driver.kill('SIGKILL')
-    await until(isFree)
+    await waitUntil('a free lock', isFree)
   })
 })
 

@@ -29,9 +29,10 @@ const lines = read('docs/hazards.md').split('\n')
 const rows = lines.flatMap(parseRow)
 
 /** What a template fills in is "…". */
+/** Also those of a contract, which are named as methods. */
 const titlesIn = (file: string): Set<string> =>
   new Set(
-    [...read(file).matchAll(/\b(?:test|it)\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1,/g)].map(([, , title = '']) =>
+    [...read(file).matchAll(/\b(?:test\(|it\(|async)\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1[,(]/g)].map(([, , title = '']) =>
       title.replaceAll(/\$\{[^}]*\}/g, '…').replaceAll(/\\(.)/g, '$1'),
     ),
   )

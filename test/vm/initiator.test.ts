@@ -1,119 +1,26 @@
 // The node's half of iSCSI on a real kernel: open-iscsi on one VM, LIO on another, and cables that can be cut.
-/* eslint-disable max-lines -- one cluster, booted once, and all that is asked of it */
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Lab } from '../../hack/lab/lab.ts'
+import { test } from 'node:test'
 import { localHost } from '../../src/host/local.ts'
-import type { IscsiSettings } from '../../src/schema/config.ts'
 import { deriveChap, readKeys } from '../../src/transports/iscsi/chap.ts'
-import { initiatorName, serialOf, targetName } from '../../src/transports/iscsi/names.ts'
-import { encodeIscsiRoute, type IscsiRoute } from '../../src/transports/iscsi/route.ts'
-import type { Chap } from '../../src/transports/iscsi/target.ts'
+import { targetName } from '../../src/transports/iscsi/names.ts'
 import { encodeVolumeId } from '../../src/volume/ids.ts'
-import { openStorage, type Storage } from './initiator-storage.ts'
-import { type Answer, openTalk, type Question, type SeenDevice, type Talk } from './initiator-talk.ts'
-
-const ROOT = join(import.meta.dirname, '../..')
-const TOPOLOGY = {
-  nets: ['san0', 'san1'],
-  vms: {
-    storage: { index: 1, memory: 384 },
-    'node-a': { index: 11, memory: 1024, cpus: 2, visible: [ROOT], translationCache: 512 },
-  },
-}
-const PORTALS = ['10.77.0.1:3260', '10.77.1.1:3260']
-const NAME = initiatorName('node-a')
-const SIZE = 64n * 1024n * 1024n
-const SETTINGS: IscsiSettings = {
-  target: 'lio',
-  portals: [],
-  chap: 'none',
-  inHostNamespaces: false,
-  loginTimeoutSeconds: 5,
-  replacementTimeoutSeconds: 8,
-  noopIntervalSeconds: 5,
-  noopTimeoutSeconds: 15, // a busy machine emulates slowly
-}
-
-interface Bench {
-  readonly lab: Lab
-  readonly storage: Storage
-  readonly talk: Talk
-  /** Standard output of a command on the node. */
-  node(command: string): Promise<string>
-}
-
-type Ask = Omit<Question, 'verb'>
-type Verb = Question['verb']
-
-async function succeed<T = unknown>({ talk }: Bench, verb: Verb, rest: Ask): Promise<T> {
-  const answer = await talk.ask({ verb, ...rest })
-  assert.ok(!('kind' in answer), `${verb}: ${JSON.stringify(answer)}`)
-  return answer.value as T
-}
-
-async function refuse({ talk }: Bench, kind: string, words: RegExp, verb: Verb, rest: Ask): Promise<void> {
-  const answer: Answer = await talk.ask({ verb, ...rest })
-  assert.ok('kind' in answer, `${verb} succeeded: ${JSON.stringify(answer)}`)
-  assert.equal(answer.kind, kind, answer.message)
-  assert.match(answer.message, words)
-}
-
-/** A volume that the storage host shows to the node through both portals. */
-async function exported(
-  { storage }: Bench,
-  name: string,
-  { protect = 0, chap }: { protect?: number; chap?: Chap } = {},
-) {
-  const id = encodeVolumeId('p', name)
-  const target = targetName(id)
-  const users = (side: string, { user, password }: { user: string; password: Chap['password'] }) =>
-    `echo -n ${user} >$auth/userid${side}; echo -n ${password.reveal()} >$auth/password${side};`
-  await storage.run(`backstore ${name} ${serialOf(id)} ${SIZE}
-    target ${target} ${NAME} ${chap ? 1 : 0} ${PORTALS.join(' ')}
-    show ${target} ${NAME} ${protect} ${name}
-    auth=$C/iscsi/${target}/tpgt_1/acls/${NAME}/auth
-    ${chap ? users('', chap) : ''} ${chap?.mutual ? users('_mutual', chap.mutual) : ''}
-    echo 1 >$C/iscsi/${target}/tpgt_1/enable`)
-  const base: IscsiRoute = {
-    target,
-    lun: 0,
-    portals: PORTALS,
-    serial: serialOf(id),
-    size: SIZE,
-    sectorSize: 512,
-    readonly: false,
-    chap: { mode: 'none' },
-  }
-  const route = (rest: Partial<IscsiRoute> = {}) => encodeIscsiRoute({ ...base, ...rest })
-  return { id, name, target, serial: serialOf(id), route }
-}
-
-/** Sessions and records that are left of a target on the node, and tools that still run. */
-const REMAINS = (target: string) => `
-  grep -l ${target} /sys/class/iscsi_session/*/targetname
-  find /etc/iscsi/nodes /etc/iscsi/static -name '*${target}*'
-  pgrep -af 'iscsiadm .*${target}'`
-
-/** The sessions of a target, as their states, and their disks. */
-const SESSIONS = (target: string) =>
-  `for file in $(grep -l ${target} /sys/class/iscsi_session/*/targetname); do s=\${file%/targetname}; cat $s/state; ls $s/device/target*/*/block; done 2>/dev/null; true`
-
-async function requireNothing(bench: Bench, { target }: { target: string }): Promise<void> {
-  assert.equal(await bench.node(`{ ${REMAINS(target)}; } 2>/dev/null || true`), '')
-}
-
-/** Looks until the condition holds. */
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let n = 0; n < 300; n += 1) {
-    if (await holds()) return
-    await sleep(200)
-  }
-  assert.fail(`${what}: not within a minute`)
-}
+import { waitUntil } from '../patience.ts'
+import {
+  type Bench,
+  exported,
+  NAME,
+  PORTALS,
+  refuse,
+  requireNothing,
+  SESSIONS,
+  SIZE,
+  succeed,
+  withBench,
+} from './initiator-bench.ts'
+import type { SeenDevice } from './initiator-talk.ts'
 
 async function twoVolumes(bench: Bench): Promise<void> {
   const [one, two] = [await exported(bench, 'one'), await exported(bench, 'two')]
@@ -129,7 +36,7 @@ async function twoVolumes(bench: Bench): Promise<void> {
   await succeed(bench, 'verify', { id: one.id, device: first })
   await refuse(bench, 'failed-precondition', new RegExp(one.target), 'verify', { id: two.id, device: first })
   for (const [{ target }, { kname }] of [[one, first] as const, [two, second] as const])
-    await until('one session', async () => (await bench.node(SESSIONS(target))) === `LOGGED_IN\n${kname}`)
+    await waitUntil('one session', async () => (await bench.node(SESSIONS(target))) === `LOGGED_IN\n${kname}`)
   await bench.node(`echo mine | dd of=${first.path} conv=notrunc,sync bs=4k oflag=direct status=none`)
   assert.equal(await bench.storage.run('head -c 4 /srv/one; head -c 4 /srv/two | tr -d "\\0"'), 'mine')
   await bench.storage.run(`truncate -s 128M /srv/one; echo fd_dev_size=134217728 >$C/core/fileio_0/one/control`)
@@ -156,7 +63,7 @@ async function deadPortal(bench: Bench): Promise<void> {
   } finally {
     await bench.lab.vm('storage').heal('san1')
   }
-  await until('the end of the attempt', async () => (await bench.node(attempts)) === '')
+  await waitUntil('the end of the attempt', async () => (await bench.node(attempts)) === '')
   assert.equal(await bench.node(SESSIONS(volume.target)), `LOGGED_IN\n${device.kname}`)
   await succeed(bench, 'disconnect', patient)
   await requireNothing(bench, volume)
@@ -251,7 +158,7 @@ async function leftovers(bench: Bench): Promise<void> {
   const volume = await exported(bench, 'leftover')
   const ask = { id: volume.id, route: volume.route() }
   const device = await succeed<SeenDevice>(bench, 'connect', ask)
-  await until(
+  await waitUntil(
     'the end of attempts',
     async () => (await bench.node(SESSIONS(volume.target))) === `LOGGED_IN\n${device.kname}`,
   )
@@ -291,7 +198,7 @@ async function inUse(bench: Bench): Promise<void> {
     assert.deepEqual(await succeed(bench, 'find', ask), device)
     await bench.node('echo >/tmp/end')
   }
-  await until(
+  await waitUntil(
     'the end of the other namespace',
     async () => !('kind' in (await bench.talk.ask({ verb: 'disconnect', ...ask }))),
   )
@@ -307,7 +214,7 @@ async function cableCut(bench: Bench): Promise<void> {
   const state = `( ${SESSIONS(volume.target)} ) | head -n 1`
   await bench.lab.vm('storage').cut('san0')
   try {
-    await until('the loss', async () => (await bench.node(state)) === 'FAILED')
+    await waitUntil('the loss', async () => (await bench.node(state)) === 'FAILED')
     const lost = /lost, and iscsid tries to get it back/
     await Promise.all([
       refuse(bench, 'unavailable', lost, 'disconnect', ask),
@@ -316,11 +223,11 @@ async function cableCut(bench: Bench): Promise<void> {
   } finally {
     await bench.lab.vm('storage').heal('san0')
   }
-  await until('the return', async () => (await troubles()).length === 0)
+  await waitUntil('the return', async () => (await troubles()).length === 0)
   await succeed(bench, 'verify', { ...ask, device })
   await bench.lab.vm('storage').cut('san0')
   try {
-    await until('the end of patience', async () => (await bench.node(state)) === 'FREE')
+    await waitUntil('the end of patience', async () => (await bench.node(state)) === 'FREE')
     assert.match((await troubles()).join(), /away for too long/)
     await succeed(bench, 'disconnect', ask)
     await requireNothing(bench, volume)
@@ -329,32 +236,6 @@ async function cableCut(bench: Bench): Promise<void> {
   }
   await succeed(bench, 'connect', ask)
   await succeed(bench, 'disconnect', ask)
-}
-
-async function withBench(t: TestContext, use: (bench: Bench) => Promise<void>): Promise<void> {
-  const lab = new Lab({ topology: TOPOLOGY, attached: true, log: line => t.diagnostic(line) })
-  try {
-    await lab.up()
-    const machine = lab.vm('node-a')
-    const node = async (command: string) => {
-      const { code, stdout, stderr } = await machine.exec(command)
-      assert.equal(code, 0, `node-a: ${command}: ${stderr}`)
-      return stdout.trim()
-    }
-    await node('mkdir -p /run/lock/iscsi; modprobe -a iscsi_tcp sd_mod; iscsid')
-    const talk = openTalk(join(lab.share, 'talk'))
-    const args = ['/lab/share/talk', `'${JSON.stringify(SETTINGS)}'`, NAME].join(' ')
-    const program = machine.exec(
-      `cd ${ROOT}; export PATH=${ROOT}/node_modules/node/bin:$PATH; node test/vm/initiator-node.ts ${args}`,
-      { timeout: 600 },
-    )
-    await use({ lab, storage: openStorage(lab.vm('storage')), talk, node })
-    talk.end()
-    const { code, stderr } = await program
-    assert.equal(code, 0, stderr)
-  } finally {
-    await lab.down()
-  }
 }
 
 test('the initiator', async t => {

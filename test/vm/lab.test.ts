@@ -5,10 +5,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Lab } from '../../hack/lab/lab.ts'
 import { processesBelow } from '../../hack/lab/processes.ts'
 import { judgeRun, PREFIX, removeAbandoned, removeRun } from '../../hack/lab/state.ts'
+import { waitUntil } from '../patience.ts'
 import { GUEST_DATA, GUEST_OUT, withGuest } from './guest.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -20,14 +20,6 @@ before(() => {
   scratch = mkdtempSync(join(realpathSync(tmpdir()), 'lab-test-'))
 })
 after(() => rmSync(scratch, { recursive: true, force: true }))
-
-const until = async (what: string, seconds: number, holds: () => boolean): Promise<void> => {
-  const deadline = Date.now() + seconds * 1000
-  while (!holds()) {
-    assert.ok(Date.now() < deadline, `${what}: not within ${seconds} s`)
-    await sleep(50)
-  }
-}
 
 const exitOf = async (child: ChildProcess): Promise<number | NodeJS.Signals | null> =>
   await new Promise(resolve => child.once('exit', (code, signal) => resolve(signal ?? code)))
@@ -157,7 +149,7 @@ test('the next up takes down what a killed up left', async () => {
   const first = script('hack/lab/cli.ts', ['up'], { LAB_DIR: directory, LAB_TOPOLOGY: topologyFile })
   const lab = new Lab({ directory, topology: TOPOLOGY })
   try {
-    await until('a VM', 120, () => existsSync(join(run, 'solo/pid')) && processesBelow(run).length > 0)
+    await waitUntil('a VM', () => existsSync(join(run, 'solo/pid')) && processesBelow(run).length > 0)
     assert.equal(judgeRun(run), 'busy')
     await assert.rejects(lab.up(), new RegExp(`process ${first.pid} has a lab`))
     const ended = exitOf(first)
@@ -178,7 +170,7 @@ test('the next up takes down what a killed up left', async () => {
     const [pid] = processesBelow(run)
     assert.ok(pid !== undefined)
     process.kill(pid, 'SIGKILL')
-    await until('the end of the VM', 10, () => processesBelow(run).length === 0)
+    await waitUntil('the end of the VM', () => processesBelow(run).length === 0)
     assert.equal(judgeRun(run), 'leftover', 'a run directory with dead processes')
   } finally {
     first.kill('SIGKILL')
@@ -190,7 +182,7 @@ test('the next up takes down what a killed up left', async () => {
 const startGuest = async (parent: string): Promise<{ child: ChildProcess; run: string }> => {
   const child = script('test/vm/run-in-guest.ts', ['--memory', '512', '--', 'sleep 600'], { TMPDIR: parent })
   let run = ''
-  await until('a VM', 120, () => {
+  await waitUntil('a VM', () => {
     const name = readdirSync(parent).find(entry => entry.startsWith(PREFIX))
     run = join(parent, name ?? '', 'run')
     return name !== undefined && existsSync(join(run, 'guest/mail/ready'))
@@ -206,9 +198,9 @@ test('a guest ends with its owner', async t => {
     assert.deepEqual(other, [], 'a lab in use stays')
     child.kill('SIGKILL')
     try {
-      await until('the end of the VM', 10, () => processesBelow(run).length === 0)
+      await waitUntil('the end of the VM', () => processesBelow(run).length === 0)
       // The killed owner itself may take a moment longer than its VM.
-      await until('a judgement', 10, () => judgeRun(run) === 'leftover')
+      await waitUntil('a judgement', () => judgeRun(run) === 'leftover')
     } finally {
       await removeAbandoned(parent)
       await removeRun(run)

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fakeTarget } from '../../../test/fake-target.ts'
-import { BLOCK, failure, MIB, temporaryFolder, testOp } from '../../../test/fixtures.ts'
+import { BLOCK, failure, ISCSI, MIB, temporaryFolder, testOp } from '../../../test/fixtures.ts'
 import { fakeHost } from '../../host/fake.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
 import { encodeVolumeId } from '../../volume/ids.ts'
@@ -38,16 +38,7 @@ const claimOf = (node: string, more: Partial<Claim> = {}): Claim => ({
   ...more,
 })
 const [a, b] = [claimOf(`a/${A}`), claimOf(`b/${B}`, { readonly: true, nonce: 'b'.repeat(32) })]
-const SETTINGS: IscsiSettings = {
-  target: 'lio',
-  portals: ['10.0.0.1:3260'],
-  chap: 'none',
-  inHostNamespaces: false,
-  loginTimeoutSeconds: 5,
-  replacementTimeoutSeconds: 120,
-  noopIntervalSeconds: 5,
-  noopTimeoutSeconds: 5,
-}
+const SETTINGS: IscsiSettings = { ...ISCSI, portals: ['10.0.0.1:3260'] }
 
 const setUp = (settings: Partial<IscsiSettings> = {}, growsOnline = true) => {
   const fake = fakeTarget(growsOnline)

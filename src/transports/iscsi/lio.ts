@@ -45,7 +45,6 @@ export const lio: TargetKind = {
   open: (host: Host): Target => ({
     lun: 0,
     growsOnline: true,
-    supportsChap: true,
     apply: (document, op) => apply(host, document, op),
     revoke: (target, initiator, op) => revoke(host, target, initiator, op),
     remove: (target, op) => remove(host, target, op),

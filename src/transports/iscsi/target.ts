@@ -59,7 +59,6 @@ export interface Target {
   readonly lun: number
   /** Can a volume grow while it is exported? */
   readonly growsOnline: boolean
-  readonly supportsChap: boolean
   /**
    * Makes the export what the document says; nobody can log in before all of it is true. An export that bears another
    * serial or shows another file is never changed into this one: throws WrongDevice.

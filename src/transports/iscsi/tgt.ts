@@ -47,7 +47,6 @@ export const tgt: TargetKind = {
   open: (host): Target => ({
     lun: LUN,
     growsOnline: false,
-    supportsChap: false,
     apply: (document, op) => apply(host, document, op),
     revoke: (target, initiator, op) => revoke(host, target, initiator, op),
     async remove(name, op) {

@@ -1,15 +1,16 @@
-// Waiting for a cluster: a look that is repeated until it holds.
+// Waiting for what comes by itself: a look that is repeated until it holds.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Far longer than anything takes that will come at all, also where processors are emulated and shared. */
 const SECONDS = 300
+const LOOK_MS = 50
 
 /** Fails with what was waited for, when it will not come any more. */
-export async function waitUntil(what: string, holds: () => Promise<boolean>): Promise<void> {
+export async function waitUntil(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + SECONDS * 1000
   while (!(await holds())) {
     assert.ok(Date.now() < deadline, `${what}: not within ${SECONDS} s`)
-    await sleep(100)
+    await sleep(LOOK_MS)
   }
 }

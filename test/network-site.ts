@@ -1,0 +1,43 @@
+// The controller of a storage host with a file pool and a target in memory.
+import type { TestContext } from 'node:test'
+import { publishVolume } from '../src/controller/publish-volume.ts'
+import type { ControllerSite } from '../src/controller/site.ts'
+import { localHost } from '../src/host/local.ts'
+import { filePool } from '../src/pools/file.ts'
+import { createExporter } from '../src/transports/iscsi/exporter.ts'
+import type { VolumeId } from '../src/volume/types.ts'
+import { type FakeTarget, fakeTarget } from './fake-target.ts'
+import { BLOCK, ISCSI, MIB, temporaryFolder, testOp } from './fixtures.ts'
+
+const op = testOp()
+export const NODE = 'a/iqn.2026-01.dev.ashlar:node.a'
+
+export async function networkSite(t: TestContext, fake: FakeTarget = fakeTarget()) {
+  const host = localHost()
+  const config = { type: 'file', path: await temporaryFolder(t), overcommit: 1, sectorSize: 512 } as const
+  const pool = await filePool.open(host, 'p', config)
+  const site: ControllerSite = {
+    pools: new Map([['p', pool]]),
+    exporters: new Map([['iscsi', createExporter(host, { ...ISCSI, portals: ['10.0.0.1:3260'] }, fake)]]),
+    defaultPool: 'p',
+    defaultTransport: 'iscsi',
+    segments: {},
+    nodeId: 's',
+    maxVolumesPerNode: 0,
+  }
+  const make = async (name: string): Promise<VolumeId> => {
+    const spec = {
+      id: pool.idFor(name),
+      name,
+      capabilities: [BLOCK],
+      parameters: {},
+      transport: 'iscsi',
+      sectorSize: 512,
+      segments: {},
+    }
+    return (await pool.create(spec, MIB, op)).id
+  }
+  const publish = (id: VolumeId, node = NODE) =>
+    publishVolume(site, { id, node, capability: BLOCK, readonly: false }, op)
+  return { site, pool, fake, make, publish }
+}
