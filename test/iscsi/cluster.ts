@@ -174,7 +174,10 @@ export class Cluster {
     const modules = ['iscsi_tcp', 'sd_mod', 'xfs', 'ext4'].map(each => `modprobe ${each}`).join('; ')
     await this.run(name, `${modules}; pgrep -x iscsid >/dev/null || iscsid`)
     const log = `${SHARE}/log/agent-${name}.log`
-    await this.run(name, `setsid node test/iscsi/agent.ts ${SHARE}/box/${name} >${log} 2>&1 </dev/null &`)
+    await this.run(
+      name,
+      `UV_THREADPOOL_SIZE=16 setsid node test/iscsi/agent.ts ${SHARE}/box/${name} >${log} 2>&1 </dev/null &`,
+    )
   }
 
   async #prepareStorage(): Promise<void> {
