@@ -59,7 +59,15 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
     socketMode: Number.parseInt(settings.socketMode, 8),
     services: [
       offer('identity', csi.Identity, identity),
-      ...(controller ? [offer('controller', csi.Controller, controllerService(controller))] : []),
+      ...(controller
+        ? [
+            offer(
+              'controller',
+              csi.Controller,
+              controllerService(controller, { getSnapshot: settings.offerGetSnapshot }),
+            ),
+          ]
+        : []),
       ...(node ? [offer('node', csi.Node, nodeService(node))] : []),
     ],
   })

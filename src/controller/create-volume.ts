@@ -1,4 +1,5 @@
 // CreateVolume: one name, one volume, however often and from wherever it is asked for.
+import { isDeepStrictEqual } from 'node:util'
 import type { Pool } from '../pools/pool.ts'
 import { encodeParameters, parseParameters, type StorageParameters } from '../schema/parameters.ts'
 import { type Capability, isSameCapability, refusal } from '../volume/capability.ts'
@@ -7,8 +8,9 @@ import { IncompatibleExists, InvalidRequest, PoolFull } from '../volume/errors.t
 import { firstRefusedOption } from '../volume/mount-options.ts'
 import type { Op } from '../volume/op.ts'
 import { isServed } from '../volume/topology.ts'
-import type { Bytes, Parameters, Segments, Volume, VolumeSpec } from '../volume/types.ts'
-import { type ControllerSite, getExporter, getPool } from './site.ts'
+import type { Bytes, ContentSource, Parameters, Segments, Volume, VolumeSpec } from '../volume/types.ts'
+import { getSource, poolFor, requireFitting } from './content-source.ts'
+import { type ControllerSite, getExporter, getSnapshots, unusedVolume } from './site.ts'
 
 export interface CreateVolumeRequest {
   readonly name: string
@@ -17,23 +19,30 @@ export interface CreateVolumeRequest {
   readonly parameters: Parameters
   /** Empty: anywhere. */
   readonly requisite: readonly Segments[]
+  /** What its bytes begin as; undefined: nothing. */
+  readonly source?: ContentSource | undefined
 }
 
 /**
  * CSI spec, CreateVolume. The id derives from the name, so a repeat finds the volume of the first call; it is answered
- * with OK if size, capabilities, parameters and topology are compatible, else with ALREADY_EXISTS.
+ * with OK if size, capabilities, parameters, topology and source are compatible, else with ALREADY_EXISTS.
  */
 export async function createVolume(site: ControllerSite, request: CreateVolumeRequest, op: Op): Promise<Volume> {
   const asked = `create volume "${request.name}"`
   const parameters = parseParameters(asked, request.parameters)
   requireServable(asked, request.capabilities, parameters)
-  const pool = getPool(site, asked, parameters.pool)
+  const pool = poolFor(site, asked, parameters.pool, request.source)
   const transport = parameters.transport ?? site.defaultTransport
   const segments = getExporter(site, asked, transport).isLocal ? site.segments : {}
+  const id = pool.idFor(request.name)
+  // Of a volume that exists the source may be gone.
+  const source = request.source && !(await pool.find(id)) ? await getSource(site, asked, request.source) : undefined
+  if (source) requireFitting(asked, source, request, parameters)
   const { limit, required } = request.range ?? { limit: 0n, required: 0n }
+  const smallest = smallestFor(request.capabilities, parameters)
   const size = chooseSize(asked, request.range, {
-    minimum: smallestFor(request.capabilities, parameters),
-    fallback: GIB,
+    minimum: source && source.size > smallest ? source.size : smallest,
+    fallback: source?.size ?? GIB,
     granularity: pool.granularity,
   })
   await requireNewName(asked, site, pool, request)
@@ -45,17 +54,32 @@ export async function createVolume(site: ControllerSite, request: CreateVolumeRe
     })
   }
   const spec: VolumeSpec = {
-    id: pool.idFor(request.name),
+    id,
     name: request.name,
     capabilities: request.capabilities,
     parameters: encodeParameters(parameters),
     transport,
-    sectorSize: pool.sectorSize,
+    sectorSize: source?.origin.sectorSize ?? pool.sectorSize,
     segments,
+    ...(request.source && { contentSource: request.source }),
   }
-  const volume = await pool.create(spec, size, op)
+  const volume = await make(site, asked, pool, spec, size, op)
   requireCompatible(asked, volume, spec, { limit, required })
   return volume
+}
+
+async function make(
+  site: ControllerSite,
+  asked: string,
+  pool: Pool,
+  spec: VolumeSpec,
+  size: Bytes,
+  op: Op,
+): Promise<Volume> {
+  const { contentSource } = spec
+  if (!contentSource) return await pool.create(spec, size, op)
+  const unused = unusedVolume(site, asked, contentSource.id, op)
+  return await getSnapshots(asked, pool).createVolume({ ...spec, contentSource }, size, unused, op)
 }
 
 /** The id carries the pool, so the same name in another pool, or for another place, would be a second volume. */
@@ -121,6 +145,8 @@ function requireCompatible(asked: string, volume: Volume, spec: VolumeSpec, rang
   }
   if (volume.transport !== spec.transport) throw differs(`transport ${volume.transport}`)
   if (!isSameSet(volume.capabilities, spec.capabilities)) throw differs('other volume capabilities')
+  if (!isDeepStrictEqual(volume.contentSource, spec.contentSource))
+    throw differs(`the bytes of ${volume.contentSource?.id ?? 'nothing'}, asked ${spec.contentSource?.id ?? 'nothing'}`)
   if (JSON.stringify(volume.segments) !== JSON.stringify(spec.segments))
     throw differs(`topology ${JSON.stringify(volume.segments)}`)
 }

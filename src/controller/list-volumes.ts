@@ -1,5 +1,6 @@
 // ListVolumes, ControllerGetVolume: what the pools hold, page by page.
 import type { Exported, Exporter } from '../transports/transport.ts'
+import { isNodeName } from '../volume/claim.ts'
 import { type Condition, conditionOf } from '../volume/condition.ts'
 import { BadToken } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
@@ -74,5 +75,9 @@ async function describe({ pool, volume }: Located, ways: ReadonlyMap<string, Way
   const onTheWay = isCutOff
     ? ['it is published, but no target exports it: the driver tries to restore that, see its log']
     : (exported?.troubles ?? [])
-  return { volume, publishedNodes: claims.map(claim => claim.node), condition: conditionOf([...inPool, ...onTheWay]) }
+  return {
+    volume,
+    publishedNodes: claims.map(claim => claim.node).filter(isNodeName),
+    condition: conditionOf([...inPool, ...onTheWay]),
+  }
 }

@@ -3,13 +3,12 @@ import { randomBytes } from 'node:crypto'
 import type { Pool } from '../pools/pool.ts'
 import type { Exporter } from '../transports/transport.ts'
 import { type Capability, isCompatible, isReaderOnly, refusal } from '../volume/capability.ts'
-import { requireSharable } from '../volume/claim.ts'
+import { isNodeName, requireSharable } from '../volume/claim.ts'
 import { AttachLimitReached, IncompatibleExists, InvalidRequest, NodeNotFound } from '../volume/errors.ts'
 import { isSameNode } from '../volume/node-id.ts'
 import { type Op, steady } from '../volume/op.ts'
 import type { Claim, NodeId, Route, VolumeId } from '../volume/types.ts'
 import { type ControllerSite, changeRights, findVolume, getExporter, getVolume, type Located } from './site.ts'
-import { WIPER } from './wipe-volume.ts'
 
 export interface PublishRequest {
   readonly id: VolumeId
@@ -95,8 +94,8 @@ export async function unpublishVolume(
   if (!located) return
   const { pool, volume } = located
   const exporter = getExporter(site, `unpublish ${id}`, volume.transport)
-  // No node's call ends a wipe that is under way. A node whose initiator was renamed is the same node.
-  const isMeant = (claim: Claim) => (node === undefined ? claim.node !== WIPER : isSameNode(claim.node, node))
+  // No node's call ends a wipe or a copy that is under way. A node whose initiator was renamed is the same node.
+  const isMeant = (claim: Claim) => isNodeName(claim.node) && (node === undefined || isSameNode(claim.node, node))
   await changeRights(exporter, located, op, async () => {
     const claims = (await pool.claims(id)).filter(isMeant)
     for (const claim of claims) {

@@ -1,7 +1,7 @@
 // Where controller flows work: the pools and exporters of one host, and what the operator decided about them.
-import type { Pool } from '../pools/pool.ts'
+import type { Pool, RequireUnused, Snapshots } from '../pools/pool.ts'
 import type { Exporter } from '../transports/transport.ts'
-import { InvalidRequest, VolumeNotFound } from '../volume/errors.ts'
+import { InvalidRequest, NotSupported, VolumeNotFound } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import type { NodeId, Segments, Volume, VolumeId } from '../volume/types.ts'
@@ -50,6 +50,11 @@ export function getPool(site: ControllerSite, asked: string, name: string | unde
   })
 }
 
+export function getSnapshots(asked: string, { name, snapshots }: Pool): Snapshots {
+  if (snapshots) return snapshots
+  throw new NotSupported({ asked, found: `pool ${name} cannot copy volumes`, next: 'use a pool that can' })
+}
+
 export function getExporter(site: ControllerSite, asked: string, transport: string): Exporter {
   const exporter = site.exporters.get(transport)
   if (exporter) return exporter
@@ -73,6 +78,14 @@ export async function changeRights<T>(
   return isLocal ? await work() : await pool.alone(volume.id, op, work)
 }
 
-function poolNames(site: ControllerSite): string {
+/** For whoever copies the bytes of a volume at rest. Looks for the volume only when it is called: it may be gone by now. */
+export function unusedVolume(site: ControllerSite, asked: string, id: VolumeId, op: Op): RequireUnused {
+  return async () => {
+    const { volume } = await getVolume(site, asked, id)
+    await getExporter(site, asked, volume.transport).requireUnused(id, op)
+  }
+}
+
+export function poolNames(site: ControllerSite): string {
   return `the pools ${[...site.pools.keys()].join(', ')}`
 }

@@ -7,11 +7,12 @@ import { filePool } from '../pools/file.ts'
 import type { Pool } from '../pools/pool.ts'
 import { loop } from '../transports/loop.ts'
 import type { Exporter } from '../transports/transport.ts'
+import { WIPER } from '../volume/claim.ts'
 import { VolumeInUse } from '../volume/errors.ts'
 import type { Claim } from '../volume/types.ts'
 import { unpublishVolume } from './publish-volume.ts'
 import type { ControllerSite } from './site.ts'
-import { WIPER, wipeVolume } from './wipe-volume.ts'
+import { wipeVolume } from './wipe-volume.ts'
 
 const op = testOp()
 const claim: Claim = { node: 'n', readonly: false, capability: MOUNT, blank: false }
@@ -83,7 +84,7 @@ describe('wiping a volume', () => {
     }
     const lab = await written(t, { requireUnused })
     await wipeVolume(lab.site, lab.id, op)
-    assert.deepEqual(seen, [[WIPER], 'PublishedElsewhere'])
+    assert.deepEqual(seen, [[WIPER], 'VolumeInUse'])
     await lab.pool.claim(lab.id, claim)
   })
 

@@ -1,10 +1,8 @@
 // The operator's override of the permit to format: a volume becomes blank again. No RPC leads here.
+import { WIPER } from '../volume/claim.ts'
 import type { Op } from '../volume/op.ts'
 import type { Claim, VolumeId } from '../volume/types.ts'
 import { type ControllerSite, getExporter, getVolume } from './site.ts'
-
-/** No node can bear this name: with its claim nobody else can publish the volume while it is emptied. */
-export const WIPER = '(ashlar wipe)'
 
 /**
  * Destroys all data of a volume that nothing reaches; the next stage formats it. After a crash the claim stays, and a

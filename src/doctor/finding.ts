@@ -5,7 +5,18 @@ import type { Bytes, VolumeId } from '../volume/types.ts'
 /** Something that no record accounts for; a record without the thing; a thing that is not what its record says. */
 export type Verdict = 'ok' | 'orphan' | 'ghost' | 'mismatch'
 
-export type Kind = 'volume' | 'claim' | 'draft' | 'trash' | 'export' | 'device' | 'view' | 'mount' | 'entry' | 'target'
+export type Kind =
+  | 'volume'
+  | 'snapshot'
+  | 'claim'
+  | 'draft'
+  | 'trash'
+  | 'export'
+  | 'device'
+  | 'view'
+  | 'mount'
+  | 'entry'
+  | 'target'
 
 /** Only what loses nothing. */
 export type Repair =

@@ -15,9 +15,9 @@ import {
   unclaimed,
 } from '../../test/doctor-scene.ts'
 import { GIB } from '../../test/fixtures.ts'
-import { WIPER } from '../controller/wipe-volume.ts'
 import type { KeptVolume } from '../pools/pool.ts'
 import type { Exported } from '../transports/transport.ts'
+import { WIPER } from '../volume/claim.ts'
 
 const IQN = 'iqn.2026-01.dev.ashlar:node.n'
 const [claim] = KEPT.claims

@@ -1,8 +1,8 @@
 // Verdicts on what is exported over a network: the claims say who may use a volume, and the export must say the same.
 import { isAsClaimed } from '../controller/restore-exports.ts'
-import { WIPER } from '../controller/wipe-volume.ts'
 import type { KeptVolume } from '../pools/pool.ts'
 import type { Exported } from '../transports/transport.ts'
+import { isNodeName } from '../volume/claim.ts'
 import type { VolumeId } from '../volume/types.ts'
 import { type Finding, ok, type Subject, trouble } from './finding.ts'
 import type { Survey } from './survey.ts'
@@ -17,7 +17,7 @@ export function judgeExports({ pools, exports }: Survey): Finding[] {
 
 function judgeVolume(transport: string, kept: KeptVolume, exported: Exported | undefined): Finding[] {
   const { id, volume, data, claims, changed, unreadable } = kept
-  const own = claims.filter(({ node }) => node !== WIPER)
+  const own = claims.filter(({ node }) => isNodeName(node))
   if (volume?.transport !== transport || !data || unreadable.length > 0 || (own.length === 0 && !exported)) return []
   const subject: Subject = { kind: 'export', name: id, volume: id, changed, size: exported?.size }
   const repair = { do: 'restore', id } as const

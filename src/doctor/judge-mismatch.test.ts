@@ -28,7 +28,7 @@ import {
   without,
 } from '../../test/doctor-scene.ts'
 import { GIB } from '../../test/fixtures.ts'
-import { WIPER } from '../controller/wipe-volume.ts'
+import { WIPER } from '../volume/claim.ts'
 import { filesystemUuid } from '../volume/ids.ts'
 import { judge } from './judge.ts'
 

@@ -1,8 +1,10 @@
-// Verdicts on what lies in the pools: volumes, claims, drafts and trash.
-import { WIPER } from '../controller/wipe-volume.ts'
-import type { KeptVolume, Remains } from '../pools/pool.ts'
+// Verdicts on what lies in the pools: volumes, snapshots, claims, drafts and trash.
+
+import { basename } from 'node:path'
+import type { Inventory, KeptSnapshot, KeptVolume, Remains } from '../pools/pool.ts'
 import type { Attachment } from '../transports/transport.ts'
-import { parseVolumeId } from '../volume/ids.ts'
+import { targetOfCopier, WIPER } from '../volume/claim.ts'
+import { parseSnapshotId, parseVolumeId } from '../volume/ids.ts'
 import { type Finding, ok, type Subject, trouble } from './finding.ts'
 import type { Survey } from './survey.ts'
 
@@ -13,7 +15,11 @@ const RESTORE = 'restore the file, or use the version of the driver that wrote i
 
 export function judgePools({ pools, node, at }: Survey): Finding[] {
   return pools.flatMap(({ name, inventory }) => [
-    ...inventory.volumes.flatMap(each => [judgeVolume(name, each, node?.attachments ?? []), ...judgeClaims(each)]),
+    ...inventory.volumes.flatMap(each => [
+      judgeVolume(name, each, node?.attachments ?? []),
+      ...judgeClaims(each, inventory, at),
+    ]),
+    ...inventory.snapshots.map(each => judgeSnapshot(name, each, at)),
     ...inventory.remains.map(each => judgeRemains(name, each)),
     ...inventory.drafts.map(({ path, changed }) => judgeDraft(path, changed, at)),
   ])
@@ -52,10 +58,55 @@ function lostData({ id, path }: KeptVolume, attachments: readonly Attachment[]) 
   }
 }
 
-function judgeClaims({ id, path, claims, unreadable, changed }: KeptVolume): Finding[] {
+function judgeSnapshot(pool: string, kept: KeptSnapshot, at: Date): Finding {
+  const { id, path, snapshot, dataSize, allocated, unreadable, changed } = kept
+  const isId = parseSnapshotId(id)?.pool === pool
+  const subject: Subject = {
+    kind: 'snapshot',
+    name: isId ? id : path,
+    volume: snapshot?.source,
+    changed,
+    size: allocated,
+  }
+  const [bad] = unreadable
+  if (bad) return trouble('mismatch', subject, { found: bad.why, remedy: RESTORE })
+  if (!snapshot || !isId) {
+    const found = isId
+      ? `there is no ${path}/snapshot.json`
+      : `${path} does not bear the id of a snapshot of pool ${pool}`
+    return trouble('orphan', subject, { found, remedy: 'look at it; move it away by hand if nobody misses it' })
+  }
+  if (dataSize !== undefined && dataSize < snapshot.size) {
+    const found = `its file was cut to ${dataSize} bytes, the snapshot has ${snapshot.size}`
+    return trouble('mismatch', subject, { found, remedy: 'do not restore it; delete it' })
+  }
+  if (dataSize !== undefined || isFresh(changed, at)) return ok(subject)
+  return trouble('ghost', subject, {
+    found: 'its bytes were not copied to their end, or are gone',
+    remedy: `none needed while the orchestrator repeats CreateSnapshot; otherwise delete it: ${snapshot.source} cannot be published before`,
+  })
+}
+
+function isFresh(changed: Date, at: Date): boolean {
+  return at.getTime() - changed.getTime() < STALE_MS
+}
+
+/** A snapshot that was cut needs the claim until its bytes are there, and is judged itself. */
+function isCopying(target: string, { snapshots }: Inventory): boolean {
+  return snapshots.some(({ id, dataSize }) => id === target && dataSize === undefined)
+}
+
+function judgeClaims({ id, path, claims, unreadable, changed }: KeptVolume, inventory: Inventory, at: Date): Finding[] {
   return [
     ...claims.map(({ node }) => {
       const subject: Subject = { kind: 'claim', name: `${id} for ${node}`, volume: id, changed }
+      const target = targetOfCopier(node)
+      if (target !== undefined && !isCopying(target, inventory) && !isFresh(changed, at)) {
+        const found = `it was begun to be copied to ${target}, and no node can have it since`
+        const remedy =
+          'none needed while that is under way; otherwise start the controller anew, which takes the claim away'
+        return trouble('mismatch', subject, { found, remedy })
+      }
       if (node !== WIPER) return ok(subject)
       const found = 'a wipe was begun, and not seen to end'
       return trouble('mismatch', subject, { found, remedy: `call again: ashlar wipe ${id} --destroy ${id}` })
@@ -79,7 +130,7 @@ function judgeRemains(pool: string, { kind, path, changed, stale, claimed, alloc
     return trouble('mismatch', subject, { found, remedy: 'move it back to the volumes of the pool by hand' })
   }
   if (!stale) return ok(subject)
-  const what = kind === 'draft' ? 'a volume whose creation' : 'a volume whose deletion'
+  const what = `a ${basename(path).startsWith('snap-') ? 'snapshot' : 'volume'} whose ${kind === 'draft' ? 'creation' : 'deletion'}`
   return trouble('orphan', subject, {
     found: `${what} did not come to its end`,
     remedy: 'none needed: the next start of the driver removes it',
@@ -90,7 +141,7 @@ function judgeRemains(pool: string, { kind, path, changed, stale, claimed, alloc
 /** A document that a killed process did not finish writing; the one that it was to replace is whole. */
 export function judgeDraft(path: string, changed: Date, at: Date): Finding {
   const subject: Subject = { kind: 'draft', name: path, changed }
-  if (at.getTime() - changed.getTime() < STALE_MS) return ok(subject)
+  if (isFresh(changed, at)) return ok(subject)
   const what = { found: 'a document that was never finished', remedy: 'remove it; nothing reads it' }
   return trouble('orphan', subject, { ...what, repair: { do: 'remove-draft', path } })
 }

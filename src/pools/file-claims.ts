@@ -1,6 +1,7 @@
 // The claims of a volume of the file pool: one file a node, created exclusively.
 import { join } from 'node:path'
 import type { HostFiles } from '../host/host.ts'
+import { describeHolder, isNodeName } from '../volume/claim.ts'
 import { VolumeInUse } from '../volume/errors.ts'
 import { digest } from '../volume/ids.ts'
 import type { Claim, NodeId } from '../volume/types.ts'
@@ -32,7 +33,7 @@ export async function requireUnclaimed(files: HostFiles, asked: string, volume: 
   if (!claim) return
   throw new VolumeInUse({
     asked,
-    found: `it is published to node ${claim.node}`,
-    next: 'unpublish it first',
+    found: describeHolder(claim),
+    next: isNodeName(claim.node) ? 'unpublish it first' : 'call again when that has ended',
   })
 }

@@ -1,6 +1,6 @@
 // The documents that the file pool keeps beside the bytes; each is written once and never changed.
 import { Unavailable } from '../volume/errors.ts'
-import type { Claim, VolumeSpec } from '../volume/types.ts'
+import type { Claim, Origin, SnapshotSpec, VolumeSpec } from '../volume/types.ts'
 
 /** Raised when a reader of the old version would misread the new one; unknown versions are refused, not guessed. */
 const VERSION = 1
@@ -28,6 +28,24 @@ export function encodeVolume(volume: VolumeDocument): string {
 
 export function parseVolume(text: string, path: string): VolumeDocument {
   return parse('volume', text, path) as VolumeDocument
+}
+
+export interface SnapshotDocument extends SnapshotSpec {
+  /** Bytes of the volume when the snapshot was cut. */
+  readonly size: string
+  /** Bytes that the volume occupied then: the most that the snapshot will. */
+  readonly occupied: string
+  /** Nanoseconds since 1970. */
+  readonly created: string
+  readonly origin: Origin
+}
+
+export function encodeSnapshot(snapshot: SnapshotDocument): string {
+  return encode('snapshot', snapshot)
+}
+
+export function parseSnapshot(text: string, path: string): SnapshotDocument {
+  return parse('snapshot', text, path) as SnapshotDocument
 }
 
 export function encodeClaim(claim: Claim): string {

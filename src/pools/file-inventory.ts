@@ -2,10 +2,11 @@
 import { join } from 'node:path'
 import type { HostFiles } from '../host/host.ts'
 import { DriverError } from '../volume/errors.ts'
-import type { Claim, VolumeId } from '../volume/types.ts'
-import { parseClaim, parseVolume, type VolumeDocument } from './file-documents.ts'
-import { listRemains } from './file-remains.ts'
-import type { Inventory, KeptVolume, Unreadable } from './pool.ts'
+import type { Claim, SnapshotId, VolumeId } from '../volume/types.ts'
+import { parseClaim, parseSnapshot, parseVolume, type VolumeDocument } from './file-documents.ts'
+import { lastChange, listRemains } from './file-remains.ts'
+import { allocatedIn } from './file-space.ts'
+import type { Inventory, KeptSnapshot, KeptVolume, Unreadable } from './pool.ts'
 
 /** What a killed process leaves of a document that it was writing: src/host/local-files.ts. */
 const DRAFT = /\.[0-9a-f]{12}\.tmp$/
@@ -18,13 +19,21 @@ export async function takeInventory(files: HostFiles, pool: string, root: string
     const kept = await keptVolume(files, pool, id, join(root, 'volumes', id))
     if (kept) volumes.push(kept)
   }
+  const cut = (await files.list(join(root, 'snapshots'))) ?? []
+  const snapshots: KeptSnapshot[] = []
+  for (const id of cut) {
+    const kept = await keptSnapshot(files, pool, id, join(root, 'snapshots', id))
+    if (kept) snapshots.push(kept)
+  }
   const remains = await listRemains(files, root)
-  const sizes = await Promise.all(remains.map(({ path }) => files.facts(join(path, 'data'))))
+  const sizes = await Promise.all(remains.map(({ path }) => allocatedIn(files, path)))
+  const places = [...names.flatMap(id => foldersOf(join(root, 'volumes', id))), ...snapshots.map(({ path }) => path)]
   return {
     root,
     volumes,
-    remains: remains.map((each, n) => ({ ...each, allocated: sizes[n]?.allocated ?? 0n })),
-    drafts: await draftsIn(files, [root, ...names.flatMap(id => foldersOf(join(root, 'volumes', id)))]),
+    snapshots,
+    remains: remains.map((each, n) => ({ ...each, allocated: sizes[n] ?? 0n })),
+    drafts: await draftsIn(files, [root, ...places]),
   }
 }
 
@@ -49,6 +58,29 @@ async function keptVolume(files: HostFiles, pool: string, id: VolumeId, path: st
     ...(createdSize !== undefined && { createdSize: BigInt(createdSize) }),
     claims: claims.flatMap(({ content }) => content ?? []),
     unreadable: [document, ...claims].flatMap(({ unreadable }) => unreadable ?? []),
+  }
+}
+
+async function keptSnapshot(
+  files: HostFiles,
+  pool: string,
+  id: SnapshotId,
+  path: string,
+): Promise<KeptSnapshot | undefined> {
+  const changed = await lastChange(files, path)
+  if (!changed) return undefined
+  const { content, unreadable } = await readDocument(files, join(path, 'snapshot.json'), parseSnapshot)
+  const data = await files.facts(join(path, 'data'))
+  const { size, created, occupied: _, ...spec } = content ?? {}
+  const numbers = { size: BigInt(size ?? 0), created: BigInt(created ?? 0) }
+  return {
+    id,
+    path,
+    changed,
+    allocated: await allocatedIn(files, path),
+    ...('id' in spec && { snapshot: { ...spec, ...numbers, pool, ready: data !== undefined } }),
+    ...(data && { dataSize: data.size }),
+    unreadable: unreadable ? [unreadable] : [],
   }
 }
 

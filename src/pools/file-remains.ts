@@ -1,14 +1,23 @@
-// Drafts and trash of the file pool: volumes that do not exist yet, or any more.
+// Drafts and trash of the file pool: volumes and snapshots that do not exist yet, or any more.
 import { basename, join } from 'node:path'
 import type { HostFiles } from '../host/host.ts'
 import { VolumeInUse } from '../volume/errors.ts'
 import { claimNames } from './file-claims.ts'
 import type { Remains } from './pool.ts'
 
-/** Of a process that died; a live one is done with them in milliseconds. */
+/** Of a process that died: a live one is done with them in milliseconds, or writes to the files in them. */
 const STALE_MS = 600_000
 
+/** Whole, or not finished. */
+const DOCUMENT = /^(?:volume|snapshot)\.json(?:\.[0-9a-f]+\.tmp)?$/
+const DATA = /^data(?:\.[0-9a-f]+\.part)?$/
+
 const FOLDERS = { drafts: 'draft', trash: 'trash' } as const
+
+/** The bytes of a volume or snapshot, or a copy of such that is under way. */
+export function isData(name: string): boolean {
+  return DATA.test(name)
+}
 
 /** Without what it occupies: nobody asks for that when it is swept. */
 export type FileRemains = Omit<Remains, 'allocated'>
@@ -18,13 +27,21 @@ export async function listRemains(files: HostFiles, root: string): Promise<FileR
   for (const [folder, kind] of Object.entries(FOLDERS)) {
     for (const name of (await files.list(join(root, folder))) ?? []) {
       const path = join(root, folder, name)
-      const changed = (await files.facts(path))?.modified
+      const changed = await lastChange(files, path)
       if (!changed) continue // gone meanwhile
       const claimed = (await claimNames(files, path)).length > 0
       found.push({ kind, path, changed, claimed, stale: Date.now() - changed.getTime() > STALE_MS && !claimed })
     }
   }
   return found
+}
+
+/** Of the folder, or of a copy that goes on in it, which may take hours. undefined when it is gone. */
+export async function lastChange(files: HostFiles, path: string): Promise<Date | undefined> {
+  const names = ((await files.list(path)) ?? []).filter(name => isData(name) && name !== 'data')
+  const facts = await Promise.all([path, ...names.map(name => join(path, name))].map(each => files.facts(each)))
+  const times = facts.flatMap(each => each?.modified.getTime() ?? [])
+  return facts[0] && new Date(Math.max(...times))
 }
 
 /** Throws VolumeInUse unless it is stale. */
@@ -54,7 +71,7 @@ export async function discard(files: HostFiles, folder: string): Promise<void> {
   const claims = join(folder, 'claims')
   for (const name of (await files.list(claims)) ?? []) await files.removeFile(join(claims, name))
   await files.removeDirectory(claims)
-  const own = ((await files.list(folder)) ?? []).filter(name => name === 'data' || name.startsWith('volume.json'))
+  const own = ((await files.list(folder)) ?? []).filter(name => isData(name) || DOCUMENT.test(name))
   for (const name of own) await files.removeFile(join(folder, name))
   await files.removeDirectory(folder)
 }

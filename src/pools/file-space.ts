@@ -1,22 +1,93 @@
-// What the volumes of the file pool take: promised and real.
+// What the volumes and snapshots of the file pool take, promised and real, and what is left.
 import { join } from 'node:path'
 import type { HostFiles } from '../host/host.ts'
+import { PoolFull } from '../volume/errors.ts'
 import type { Bytes } from '../volume/types.ts'
+import { parseSnapshot } from './file-documents.ts'
+import type { Place } from './file-place.ts'
+import { isData } from './file-remains.ts'
+import type { Room } from './pool.ts'
 
-/** Bytes promised to volumes and drafts, and bytes that they occupy. */
-export async function spaceTaken(files: HostFiles, root: string): Promise<{ promised: Bytes; allocated: Bytes }> {
-  const folders = await Promise.all(
-    ['volumes', 'drafts'].map(async folder => {
-      const names = (await files.list(join(root, folder))) ?? []
-      return names.map(name => join(root, folder, name, 'data'))
-    }),
-  )
-  const facts = await Promise.all(folders.flat().map(path => files.facts(path)))
-  return facts.reduce(
-    (sum, each) => ({
-      promised: sum.promised + (each?.size ?? 0n),
-      allocated: sum.allocated + (each?.allocated ?? 0n),
-    }),
+interface Taken {
+  readonly promised: Bytes
+  readonly allocated: Bytes
+}
+
+export async function roomOf(place: Place): Promise<Room> {
+  return (await look(place)).room
+}
+
+/** Throws PoolFull unless so many bytes more may be promised. */
+export async function requireRoom(asked: string, place: Place, more: Bytes): Promise<void> {
+  const { taken, room } = await look(place)
+  if (taken.promised + more <= room.total) return
+  throw new PoolFull({
+    asked,
+    found: `pool ${place.name} may promise ${room.total} bytes in all, ${taken.promised + more} would be promised`,
+    next: 'delete volumes or snapshots, enlarge the filesystem of the pool, or raise its overcommit',
+  })
+}
+
+/** A copy that shares nothing takes its bytes at once, whatever was promised. Throws PoolFull. */
+export async function requireFree(asked: string, { host, name, root }: Place, bytes: Bytes): Promise<void> {
+  const { available } = await host.files.space(root)
+  if (bytes <= available) return
+  const found = `the copy takes ${bytes} bytes, and the filesystem of pool ${name} has ${available} left`
+  throw new PoolFull({ asked, found, next: 'delete volumes or snapshots, or enlarge the filesystem of the pool' })
+}
+
+async function look({ host, root, overcommit }: Place): Promise<{ taken: Taken; room: Room }> {
+  const taken = await spaceTaken(host.files, root)
+  const { total: size, available } = await host.files.space(root)
+  // What the filesystem could hold if the pool were empty. Blocks that files share are counted in each of them.
+  const whole = available + taken.allocated
+  const capacity = whole < size ? whole : size
+  const total = (capacity * BigInt(Math.round(overcommit * 1000))) / 1000n
+  return { taken, room: { total, available: total > taken.promised ? total - taken.promised : 0n } }
+}
+
+/** Bytes promised to volumes, snapshots and drafts of both, and bytes that they occupy. */
+async function spaceTaken(files: HostFiles, root: string): Promise<Taken> {
+  const below = async (folder: string) =>
+    ((await files.list(join(root, folder))) ?? []).map(name => ({ name, path: join(root, folder, name) }))
+  const [volumes, snapshots, drafts] = await Promise.all(['volumes', 'snapshots', 'drafts'].map(below))
+  const isOfSnapshot = ({ name }: { name: string }) => name.startsWith('snap-')
+  const each = await Promise.all([
+    ...(volumes ?? []).map(({ path }) => takenByVolume(files, path)),
+    ...(drafts ?? []).map(draft => (isOfSnapshot(draft) ? takenBySnapshot : takenByDraft)(files, draft.path)),
+    ...(snapshots ?? []).map(({ path }) => takenBySnapshot(files, path)),
+  ])
+  return each.reduce(
+    (sum, { promised, allocated }) => ({ promised: sum.promised + promised, allocated: sum.allocated + allocated }),
     { promised: 0n, allocated: 0n },
   )
+}
+
+/** A volume may come to occupy all of its size. */
+async function takenByVolume(files: HostFiles, path: string): Promise<Taken> {
+  const data = await files.facts(join(path, 'data'))
+  return { promised: data?.size ?? 0n, allocated: data?.allocated ?? 0n }
+}
+
+/** Beside the file that stands for its size there may be the copy that is to take its place. */
+async function takenByDraft(files: HostFiles, path: string): Promise<Taken> {
+  const { promised } = await takenByVolume(files, path)
+  return { promised, allocated: await allocatedIn(files, path) }
+}
+
+/** A snapshot never occupies more than what the volume did when it was cut. */
+async function takenBySnapshot(files: HostFiles, path: string): Promise<Taken> {
+  const data = await files.facts(join(path, 'data'))
+  if (data) return { promised: data.allocated, allocated: data.allocated }
+  const record = join(path, 'snapshot.json')
+  const text = await files.read(record)
+  const promised = text === undefined ? 0n : BigInt(parseSnapshot(text, record).occupied)
+  return { promised, allocated: await allocatedIn(files, path) }
+}
+
+/** Also of copies that are under way. */
+export async function allocatedIn(files: HostFiles, path: string): Promise<Bytes> {
+  const names = ((await files.list(path)) ?? []).filter(isData)
+  const facts = await Promise.all(names.map(name => files.facts(join(path, name))))
+  return facts.reduce((sum, each) => sum + (each?.allocated ?? 0n), 0n)
 }

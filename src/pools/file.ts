@@ -3,28 +3,33 @@
 //   <pool>/volumes/<id>/data          the bytes; the file's size is the volume's size
 //   <pool>/volumes/<id>/volume.json   what CreateVolume fixed for ever
 //   <pool>/volumes/<id>/claims/*.json which nodes may use it
+//   <pool>/snapshots/<id>/           see file-snapshots.ts
 //   <pool>/pool.json                 the pool's own UUID, so that ids are unique on a host with several pools
-//   <pool>/locks/                    who changes the rights on a volume holds a kernel lock here
-//   <pool>/drafts/, <pool>/trash/     volumes that do not exist yet, or any more
-import { randomBytes, randomUUID } from 'node:crypto'
+//   <pool>/locks/                    who changes the rights on a volume, or copies one, holds a kernel lock here
+//   <pool>/drafts/, <pool>/trash/     volumes and snapshots that do not exist yet, or any more
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
-import { underLock } from '../linux/flock.ts'
 import { findMarkers } from '../linux/format-marker.ts'
 import { holdsData, lengthenFile, punchWhole, troublesOfFile } from '../linux/sparse.ts'
 import { MIB } from '../volume/capacity.ts'
-import { requireSharable } from '../volume/claim.ts'
-import { PoolFull, SizeOutOfRange, Unavailable, VolumeNotFound } from '../volume/errors.ts'
-import { digest, encodeVolumeId } from '../volume/ids.ts'
-import type { Op } from '../volume/op.ts'
+import { describeHolder, requireSharable, targetOfCopier } from '../volume/claim.ts'
+import { OperationPending, SizeOutOfRange, Unavailable, VolumeNotFound } from '../volume/errors.ts'
+import { encodeVolumeId } from '../volume/ids.ts'
+import { type Op, SILENT, steady } from '../volume/op.ts'
 import { createQueue, type Queue } from '../volume/queue.ts'
 import type { Backing, Bytes, Claim, NodeId, Volume, VolumeId, VolumeSpec } from '../volume/types.ts'
 import { claimPath, readClaims, requireUnclaimed } from './file-claims.ts'
+import { createCopies } from './file-copies.ts'
 import { encodeClaim, encodePool, encodeVolume, parsePool, parseVolume, type VolumeDocument } from './file-documents.ts'
+import { releaseDead } from './file-hold.ts'
 import { takeInventory } from './file-inventory.ts'
+import { aloneIn, inDraft, type Place, uniqueName } from './file-place.ts'
 import { discard, discardStale, sweep } from './file-remains.ts'
-import { spaceTaken } from './file-space.ts'
-import type { Inventory, Pool, PoolConfig, PoolKind, Room } from './pool.ts'
+import { createFrom } from './file-restore.ts'
+import { fileSnapshots } from './file-snapshots.ts'
+import { requireRoom, roomOf } from './file-space.ts'
+import type { Inventory, Pool, PoolConfig, PoolKind, Room, Snapshots } from './pool.ts'
 
 export const filePool: PoolKind = {
   async open(host: Host, name: string, config: PoolConfig): Promise<Pool> {
@@ -39,13 +44,16 @@ export const filePool: PoolKind = {
   },
 }
 
+/** Well below the deadlines that orchestrators set. */
+const PATIENCE_MS = { snapshot: 5000, volume: 30_000 }
+
 class FilePool implements Pool {
   readonly name: string
   readonly granularity = MIB
   readonly sectorSize: number
-  readonly #host: Host
-  readonly #root: string
-  readonly #overcommit: number
+  readonly snapshots: Snapshots
+  readonly #place: Place
+  readonly #copies = createCopies()
   #uuid = ''
   /** Counting promises and making the next one is one step within a process. */
   readonly #promises: Queue = createQueue()
@@ -53,19 +61,20 @@ class FilePool implements Pool {
   constructor(host: Host, name: string, config: PoolConfig) {
     this.name = name
     this.sectorSize = config.sectorSize
-    this.#host = host
-    this.#root = config.path
-    this.#overcommit = config.overcommit
+    this.#place = { host, name, root: config.path, overcommit: config.overcommit }
+    this.snapshots = this.#snapshots()
   }
 
   async prepare(): Promise<void> {
-    for (const folder of ['volumes', 'drafts', 'trash']) await this.#files.makeDirectory(join(this.#root, folder))
+    for (const folder of ['volumes', 'snapshots', 'drafts', 'trash'])
+      await this.#files.makeDirectory(join(this.#place.root, folder))
     this.#uuid = await this.#ownUuid()
-    await sweep(this.#files, this.#root)
+    await sweep(this.#files, this.#place.root)
+    await releaseDead(this.#place, this, steady({ log: SILENT }))
   }
 
   async requirePrepared(): Promise<void> {
-    const path = join(this.#root, 'pool.json')
+    const path = join(this.#place.root, 'pool.json')
     const text = await this.#files.read(path)
     if (text === undefined) {
       throw new Unavailable({
@@ -87,22 +96,16 @@ class FilePool implements Pool {
     const asked = `create ${spec.id} with ${size} bytes`
     return await this.#promises(async () => {
       // Before the file is made: of an impossible size the filesystem would only say EFBIG.
-      await this.#requireRoom(asked, size)
-      const draft = join(this.#root, 'drafts', `${spec.id}.${randomBytes(6).toString('hex')}`)
-      await this.#files.makeDirectory(join(draft, 'claims'))
-      let exists = false
-      try {
-        await this.#files.createExclusive(
-          join(draft, 'volume.json'),
-          encodeVolume({ ...spec, createdSize: String(size) }),
-        )
+      await requireRoom(asked, this.#place, size)
+      const isMade = await inDraft(this.#place, spec.id, async draft => {
+        await this.#files.makeDirectory(join(draft, 'claims'))
+        const document = encodeVolume({ ...spec, createdSize: String(size) })
+        await this.#files.createExclusive(join(draft, 'volume.json'), document)
         await this.#files.createSparse(join(draft, 'data'), size)
-        await this.#requireRoom(asked, 0n) // the draft is counted already
-        exists = await this.#files.rename(draft, this.#at(spec.id))
-      } finally {
-        if (!exists) await discard(this.#files, draft)
-      }
-      if (exists) op.log.info({ volume: spec.id, size: String(size) }, 'volume created')
+        await requireRoom(asked, this.#place, 0n) // the draft is counted already
+        return await this.#files.rename(draft, this.#at(spec.id))
+      })
+      if (isMade) op.log.info({ volume: spec.id, size: String(size) }, 'volume created')
       return await this.get(spec.id)
     })
   }
@@ -120,14 +123,15 @@ class FilePool implements Pool {
   }
 
   async list(): Promise<VolumeId[]> {
-    return (await this.#files.list(join(this.#root, 'volumes'))) ?? []
+    return (await this.#files.list(join(this.#place.root, 'volumes'))) ?? []
   }
 
   async delete(id: VolumeId, op: Op): Promise<void> {
     const asked = `delete ${id}`
+    await this.#copies.stop(id)
     await requireUnclaimed(this.#files, asked, this.#at(id))
     if (!(await this.#files.facts(this.#at(id)))) return
-    const trash = join(this.#root, 'trash', `${id}.${randomBytes(6).toString('hex')}`)
+    const trash = join(this.#place.root, 'trash', uniqueName(id))
     await this.#files.rename(this.#at(id), trash)
     try {
       // Nobody can claim it any more; but somebody may have, between the look and the rename.
@@ -147,6 +151,8 @@ class FilePool implements Pool {
       const { size } = await this.backing(id)
       if (size >= to) return await this.get(id)
       const asked = `expand ${id} to ${to} bytes`
+      const copier = (await this.claims(id)).find(({ node }) => targetOfCopier(node) !== undefined)
+      if (copier) throw new OperationPending({ asked, found: describeHolder(copier), next: 'call again' })
       const { total } = await this.room()
       if (to > total) {
         throw new SizeOutOfRange({
@@ -155,18 +161,14 @@ class FilePool implements Pool {
           next: 'ask for less, or enlarge the filesystem of the pool',
         })
       }
-      await this.#requireRoom(asked, to - size)
-      await lengthenFile(this.#host, this.#at(id, 'data'), to, op)
+      await requireRoom(asked, this.#place, to - size)
+      await lengthenFile(this.#place.host, this.#at(id, 'data'), to, op)
       return await this.get(id)
     })
   }
 
   async room(): Promise<Room> {
-    const { promised, allocated } = await spaceTaken(this.#files, this.#root)
-    const { available } = await this.#files.space(this.#root)
-    const capacity = available + allocated // what the filesystem could hold if all volumes were emptied
-    const total = (capacity * BigInt(Math.round(this.#overcommit * 1000))) / 1000n
-    return { total, available: total > promised ? total - promised : 0n }
+    return await roomOf(this.#place)
   }
 
   async backing(id: VolumeId): Promise<Backing> {
@@ -178,19 +180,19 @@ class FilePool implements Pool {
 
   async isBlank(id: VolumeId, op: Op): Promise<boolean> {
     const { path, size } = await this.backing(id)
-    if (!(await holdsData(this.#host, path, op))) return true
-    return (await findMarkers(this.#host, { path, size, direct: false }, id, op)).length > 0
+    if (!(await holdsData(this.#place.host, path, op))) return true
+    return (await findMarkers(this.#place.host, { path, size, direct: false }, id, op)).length > 0
   }
 
   async wipe(id: VolumeId, op: Op): Promise<void> {
     const { path, size } = await this.backing(id)
-    await punchWhole(this.#host, path, size, op)
+    await punchWhole(this.#place.host, path, size, op)
     op.log.warn({ volume: id, size: String(size) }, 'volume wiped')
   }
 
   async troublesOf(id: VolumeId): Promise<string[]> {
     const size = BigInt((await this.#document(id))?.createdSize ?? 0n)
-    return await troublesOfFile(this.#host, this.#at(id, 'data'), size)
+    return await troublesOfFile(this.#place.host, this.#at(id, 'data'), size)
   }
 
   async claim(id: VolumeId, claim: Claim): Promise<{ claim: Claim; isNew: boolean }> {
@@ -221,23 +223,33 @@ class FilePool implements Pool {
 
   async alone<T>(id: VolumeId, op: Op, work: () => Promise<T>): Promise<T> {
     const isKept = async () => (await this.find(id)) !== undefined
-    return await underLock(this.#host, { path: join(this.#root, 'locks', digest(id)), isKept }, op, work)
+    return await aloneIn(this.#place, id, op, { isKept, work })
   }
 
   async inventory(): Promise<Inventory> {
-    return await takeInventory(this.#files, this.name, this.#root)
+    return await takeInventory(this.#files, this.name, this.#place.root)
   }
 
   async discard(path: string): Promise<void> {
-    await discardStale(this.#files, this.#root, path)
+    await discardStale(this.#files, this.#place.root, path)
   }
 
   get #files() {
-    return this.#host.files
+    return this.#place.host.files
+  }
+
+  #snapshots(): Snapshots {
+    const workshop = { place: this.#place, pool: this, copies: this.#copies, patienceMs: PATIENCE_MS }
+    const { pathOf, ...snapshots } = fileSnapshots(workshop, text => `${this.#uuid}/${text}`)
+    const restorer = { ...workshop, findSnapshot: snapshots.find, snapshotPath: pathOf }
+    return {
+      ...snapshots,
+      createVolume: (spec, size, requireUnused, op) => createFrom(restorer, { spec, size, requireUnused }, op),
+    }
   }
 
   #at(id: VolumeId, ...more: string[]): string {
-    return join(this.#root, 'volumes', id, ...more)
+    return join(this.#place.root, 'volumes', id, ...more)
   }
 
   #absent(id: VolumeId): never {
@@ -263,21 +275,9 @@ class FilePool implements Pool {
     }
   }
 
-  async #requireRoom(asked: string, more: Bytes): Promise<void> {
-    const { promised } = await spaceTaken(this.#files, this.#root)
-    const { total } = await this.room()
-    if (promised + more > total) {
-      throw new PoolFull({
-        asked,
-        found: `pool ${this.name} may promise ${total} bytes in all, ${promised + more} would be promised`,
-        next: 'delete volumes, enlarge the filesystem of the pool, or raise its overcommit',
-      })
-    }
-  }
-
   /** Of two processes that open a new pool at once, one gives it its UUID, and both read that. */
   async #ownUuid(): Promise<string> {
-    const path = join(this.#root, 'pool.json')
+    const path = join(this.#place.root, 'pool.json')
     const present = await this.#files.read(path)
     if (present !== undefined) return parsePool(present, path).uuid
     await this.#files.createExclusive(path, encodePool({ uuid: randomUUID() }))

@@ -1,7 +1,19 @@
 // What a pool is: the place where the bytes of volumes live, and the only record of which volumes there are.
 import type { Host } from '../host/host.ts'
 import type { Op } from '../volume/op.ts'
-import type { Backing, Bytes, Claim, NodeId, Volume, VolumeId, VolumeSpec } from '../volume/types.ts'
+import type {
+  Backing,
+  Bytes,
+  Claim,
+  ContentSource,
+  NodeId,
+  Snapshot,
+  SnapshotId,
+  SnapshotSpec,
+  Volume,
+  VolumeId,
+  VolumeSpec,
+} from '../volume/types.ts'
 
 export interface Room {
   /** Bytes that may still be promised. */
@@ -15,7 +27,8 @@ export interface Inventory {
   /** All bytes of the pool lie below this path. */
   readonly root: string
   readonly volumes: readonly KeptVolume[]
-  /** Volumes that do not exist yet, or any more. */
+  readonly snapshots: readonly KeptSnapshot[]
+  /** Volumes and snapshots that do not exist yet, or any more. */
   readonly remains: readonly Remains[]
   /** Documents that a killed process did not finish writing. */
   readonly drafts: readonly { readonly path: string; readonly changed: Date }[]
@@ -32,6 +45,20 @@ export interface KeptVolume {
   readonly claims: readonly Claim[]
   readonly unreadable: readonly Unreadable[]
   /** When it was last created, published or unpublished. */
+  readonly changed: Date
+}
+
+export interface KeptSnapshot {
+  readonly id: SnapshotId
+  readonly path: string
+  /** undefined when its record is missing or unreadable. */
+  readonly snapshot?: Snapshot
+  /** Bytes that it occupies. */
+  readonly allocated: Bytes
+  /** Of complete bytes; undefined while they are copied, or when they are gone. */
+  readonly dataSize?: Bytes
+  readonly unreadable: readonly Unreadable[]
+  /** When it was cut, or last copied to. */
   readonly changed: Date
 }
 
@@ -56,6 +83,8 @@ export interface Remains {
  */
 export interface Pool {
   readonly name: string
+  /** Of a pool that can copy volumes: what the driver offers follows from it. */
+  readonly snapshots?: Snapshots
   /** Sizes are multiples of this, in bytes. */
   readonly granularity: Bytes
   /** Of the devices that new volumes get. */
@@ -91,6 +120,35 @@ export interface Pool {
   /** Removes one of the inventory's stale remains; fine if it is gone. Throws VolumeInUse for one that is not stale. */
   discard(path: string): Promise<void>
 }
+
+/** Proves that nothing reaches the bytes of a volume that nobody has a claim on; throws VolumeInUse. */
+export type RequireUnused = () => Promise<void>
+
+/**
+ * Snapshots and clones: copies of the bytes at one instant, of a volume in use as a power cut would leave it. Sources and
+ * copies go in any order. A pool that cannot copy a volume in use throws VolumeInUse for one; while it copies the bytes of a
+ * volume at rest, a claim of its own keeps the nodes away, also after a crash, until a repeat has come to the end.
+ */
+export interface Snapshots {
+  idFor(name: string): SnapshotId
+  /**
+   * Answers the snapshot that exists under this id, new or old; the caller compares. Its copy may go on when it is not
+   * ready; a repeat joins that, or begins it anew. Throws PoolFull, VolumeInUse, OperationPending.
+   */
+  create(wanted: SnapshotSpec, requireUnused: RequireUnused, op: Op): Promise<Snapshot>
+  find(id: SnapshotId): Promise<Snapshot | undefined>
+  /** Ids in ascending order. */
+  list(): Promise<SnapshotId[]>
+  /** Ends its copy if that goes on. Unknown ids are fine. */
+  delete(id: SnapshotId, op: Op): Promise<void>
+  /**
+   * As Pool.create, with the bytes of a snapshot or volume of the same pool, lengthened to the size. Throws OperationPending
+   * while the copy goes on, which a repeat joins, and SnapshotNotFound.
+   */
+  createVolume(spec: CopySpec, size: Bytes, requireUnused: RequireUnused, op: Op): Promise<Volume>
+}
+
+export type CopySpec = VolumeSpec & { readonly contentSource: ContentSource }
 
 /** A registry entry. */
 export interface PoolKind {

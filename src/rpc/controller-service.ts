@@ -1,8 +1,11 @@
 // Controller: one entry an RPC; translates in, calls the flow, translates out. No decisions.
+import { createSnapshot } from '../controller/create-snapshot.ts'
 import { createVolume } from '../controller/create-volume.ts'
+import { deleteSnapshot } from '../controller/delete-snapshot.ts'
 import { deleteVolume } from '../controller/delete-volume.ts'
 import { expandVolume } from '../controller/expand-volume.ts'
 import { getCapacity } from '../controller/get-capacity.ts'
+import { getSnapshot, listSnapshots } from '../controller/list-snapshots.ts'
 import { describeVolume, type ListedVolume, listVolumes } from '../controller/list-volumes.ts'
 import { publishVolume, unpublishVolume } from '../controller/publish-volume.ts'
 import type { ControllerSite } from '../controller/site.ts'
@@ -12,18 +15,22 @@ import type { Methods } from './call.ts'
 import type { ControllerHandlers } from './generated/csi/v1/Controller.ts'
 import type { _csi_v1_ControllerServiceCapability_RPC_Type__Output as Rpc } from './generated/csi/v1/ControllerServiceCapability.ts'
 import {
+  encodeSnapshot,
   encodeVolume,
   parseCapabilities,
   parseCapability,
+  parseContentSource,
   parseMap,
   parseName,
+  parsePage,
   parseRange,
   parseRequisite,
   parseSegments,
+  refuseForeignParameters,
 } from './translate.ts'
 
 /** RPCs of capabilities that are not offered: grpc-js answers UNIMPLEMENTED. */
-type NotOffered = 'ControllerModifyVolume' | 'CreateSnapshot' | 'DeleteSnapshot' | 'ListSnapshots' | 'GetSnapshot'
+type NotOffered = 'ControllerModifyVolume'
 
 const CAPABILITIES: readonly Rpc[] = [
   'CREATE_DELETE_VOLUME',
@@ -37,14 +44,30 @@ const CAPABILITIES: readonly Rpc[] = [
   'PUBLISH_READONLY',
   'SINGLE_NODE_MULTI_WRITER',
 ]
+/** Of pools that can copy volumes. */
+const COPYING: readonly Rpc[] = ['CREATE_DELETE_SNAPSHOT', 'LIST_SNAPSHOTS', 'CLONE_VOLUME']
 
-export function controllerService(site: ControllerSite): Omit<Methods<ControllerHandlers>, NotOffered> {
+export interface Offer {
+  /** Alpha in CSI 1.12; there are clients that refuse a driver that has a capability which they do not know. */
+  readonly getSnapshot: boolean
+}
+
+/** What the pools can do, and no more. */
+function capabilitiesOf({ pools }: ControllerSite, { getSnapshot: isOffered }: Offer): Rpc[] {
+  if (![...pools.values()].some(({ snapshots }) => snapshots)) return [...CAPABILITIES]
+  return [...CAPABILITIES, ...COPYING, ...(isOffered ? (['GET_SNAPSHOT'] as const) : [])]
+}
+
+export function controllerService(
+  site: ControllerSite,
+  offer: Offer = { getSnapshot: false },
+): Omit<Methods<ControllerHandlers>, NotOffered> {
+  const capabilities = capabilitiesOf(site, offer).map(type => ({ rpc: { type } }))
   return {
-    ControllerGetCapabilities: async () => ({ capabilities: CAPABILITIES.map(type => ({ rpc: { type } })) }),
+    ControllerGetCapabilities: async () => ({ capabilities }),
 
     async CreateVolume(request, op) {
       const asked = 'create a volume'
-      if (request.volume_content_source) throw notOffered(asked, 'volume_content_source')
       if (Object.keys(request.mutable_parameters).length > 0) throw notOffered(asked, 'mutable_parameters')
       const volume = await createVolume(
         site,
@@ -54,6 +77,7 @@ export function controllerService(site: ControllerSite): Omit<Methods<Controller
           capabilities: parseCapabilities(asked, request.volume_capabilities),
           parameters: parseMap(asked, 'parameters', request.parameters),
           requisite: parseRequisite(request.accessibility_requirements),
+          source: parseContentSource(asked, request.volume_content_source),
         },
         op,
       )
@@ -98,18 +122,36 @@ export function controllerService(site: ControllerSite): Omit<Methods<Controller
     },
 
     async ListVolumes(request, op) {
-      if (request.max_entries < 0)
-        throw new InvalidRequest({
-          asked: 'list volumes',
-          found: `max_entries ${request.max_entries}`,
-          next: 'use 0 for all',
-        })
-      const page = await listVolumes(site, { size: request.max_entries, token: request.starting_token }, op)
+      const page = await listVolumes(site, parsePage('list volumes', request), op)
       return { entries: page.entries.map(encodeEntry), next_token: page.nextToken }
     },
 
     async ControllerGetVolume(request, op) {
       return encodeEntry(await describeVolume(site, request.volume_id, op))
+    },
+
+    async CreateSnapshot(request, op) {
+      const asked = 'create a snapshot'
+      refuseForeignParameters(asked, parseMap(asked, 'parameters', request.parameters))
+      const wanted = { name: parseName(asked, request.name), source: request.source_volume_id }
+      return { snapshot: encodeSnapshot(await createSnapshot(site, wanted, op)) }
+    },
+
+    async DeleteSnapshot(request, op) {
+      await deleteSnapshot(site, request.snapshot_id, op)
+      return {}
+    },
+
+    async ListSnapshots(request) {
+      const { snapshot_id: id, source_volume_id: source } = request
+      const filter = { id: id === '' ? undefined : id, source: source === '' ? undefined : source }
+      const page = await listSnapshots(site, parsePage('list snapshots', request), filter)
+      return { entries: page.entries.map(each => ({ snapshot: encodeSnapshot(each) })), next_token: page.nextToken }
+    },
+
+    async GetSnapshot(request) {
+      const { snapshot_id: id } = request
+      return { snapshot: encodeSnapshot(await getSnapshot(site, `get ${id}`, id)) }
     },
 
     async GetCapacity(request) {

@@ -16,6 +16,7 @@ describe('the status table', () => {
       InvalidRequest: 'INVALID_ARGUMENT',
       SizeOutOfRange: 'OUT_OF_RANGE',
       VolumeNotFound: 'NOT_FOUND',
+      SnapshotNotFound: 'NOT_FOUND',
       NodeNotFound: 'NOT_FOUND',
       IncompatibleExists: 'ALREADY_EXISTS',
       VolumeInUse: 'FAILED_PRECONDITION',

@@ -3,12 +3,14 @@ import { ACCESS_MODES, type AccessMode, type Capability, FS_TYPES } from '../vol
 import type { CapacityRange } from '../volume/capacity.ts'
 import { InvalidRequest } from '../volume/errors.ts'
 import { splitOptions } from '../volume/mount-options.ts'
-import type { Parameters, Segments, Volume } from '../volume/types.ts'
+import type { ContentSource, Parameters, Segments, Snapshot, Volume } from '../volume/types.ts'
 import type { CapacityRange__Output } from './generated/csi/v1/CapacityRange.ts'
+import type { Snapshot as SnapshotMessage } from './generated/csi/v1/Snapshot.ts'
 import type { Topology__Output } from './generated/csi/v1/Topology.ts'
 import type { TopologyRequirement__Output } from './generated/csi/v1/TopologyRequirement.ts'
 import type { Volume as VolumeMessage } from './generated/csi/v1/Volume.ts'
 import type { VolumeCapability, VolumeCapability__Output } from './generated/csi/v1/VolumeCapability.ts'
+import type { VolumeContentSource, VolumeContentSource__Output } from './generated/csi/v1/VolumeContentSource.ts'
 
 /** CSI spec, size limits: strings 128 bytes, maps and mount flags 4 KiB. */
 const STRING_BYTES = 128
@@ -92,11 +94,56 @@ export function parseSegments(given: Topology__Output): Segments {
   return given.segments
 }
 
+/** null: nothing. Throws InvalidRequest for one that names nothing. */
+export function parseContentSource(
+  asked: string,
+  given: VolumeContentSource__Output | null,
+): ContentSource | undefined {
+  if (!given) return undefined
+  const { type, snapshot, volume } = given
+  const id = type === 'snapshot' ? snapshot?.snapshot_id : volume?.volume_id
+  if (type === undefined || id === undefined || id === '')
+    throw refuse(asked, 'volume_content_source names nothing', 'set snapshot.snapshot_id or volume.volume_id')
+  return { kind: type, id }
+}
+
+/** Sidecars add keys of their own, on demand; there are no others for snapshots. */
+export function refuseForeignParameters(asked: string, given: Parameters): void {
+  const key = Object.keys(given).find(each => !each.startsWith('csi.storage.k8s.io/'))
+  if (key !== undefined) throw refuse(asked, `there is no parameter "${key}"`, 'remove it from the VolumeSnapshotClass')
+}
+
+export function parsePage(
+  asked: string,
+  { max_entries: size, starting_token: token }: { max_entries: number; starting_token: string },
+): { size: number; token: string } {
+  if (size < 0) throw refuse(asked, `max_entries ${size}`, 'use 0 for all')
+  return { size, token }
+}
+
+export function encodeSnapshot({ id, source, size, created, ready }: Snapshot): SnapshotMessage {
+  return {
+    snapshot_id: id,
+    source_volume_id: source,
+    size_bytes: String(size),
+    creation_time: { seconds: String(created / SECOND), nanos: Number(created % SECOND) },
+    ready_to_use: ready,
+  }
+}
+
+/** In nanoseconds. */
+const SECOND = 1_000_000_000n
+
+function encodeContentSource({ kind, id }: ContentSource): VolumeContentSource {
+  return kind === 'snapshot' ? { snapshot: { snapshot_id: id } } : { volume: { volume_id: id } }
+}
+
 export function encodeVolume(volume: Volume): VolumeMessage {
   return {
     volume_id: volume.id,
     capacity_bytes: String(volume.size),
     volume_context: volume.parameters,
+    ...(volume.contentSource && { content_source: encodeContentSource(volume.contentSource) }),
     // Empty: from everywhere.
     accessible_topology: Object.keys(volume.segments).length === 0 ? [] : [{ segments: volume.segments }],
   }

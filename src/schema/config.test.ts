@@ -18,6 +18,7 @@ describe('the configuration', () => {
       allowTcp: false,
       stateDir: '/var/lib/ashlar/node',
       maxVolumesPerNode: 0,
+      offerGetSnapshot: false,
       maxConcurrentCalls: 16,
       drainSeconds: 25,
       defaultPool: 'default',

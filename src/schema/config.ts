@@ -20,6 +20,8 @@ export interface Config {
   stateDir: string
   /** 0: no limit. */
   maxVolumesPerNode: number
+  /** Controller: whether the capability GET_SNAPSHOT, which is alpha, is offered. */
+  offerGetSnapshot: boolean
   /** How many calls may work at the same time. */
   maxConcurrentCalls: number
   /** How long running calls may go on after SIGTERM. */
@@ -137,6 +139,7 @@ export const configSchema: JSONSchemaType<Config> = {
     region: { type: 'string' },
     stateDir: { type: 'string', pattern: '^/.+', default: '/var/lib/ashlar/node' },
     maxVolumesPerNode: { type: 'integer', minimum: 0, maximum: 100_000, default: 0 },
+    offerGetSnapshot: { type: 'boolean', default: false },
     maxConcurrentCalls: { type: 'integer', minimum: 1, maximum: 1000, default: 16 },
     drainSeconds: { type: 'integer', minimum: 0, maximum: 3600, default: 25 },
     defaultPool: { type: 'string', default: 'default' },

@@ -50,6 +50,11 @@ export class VolumeNotFound extends DriverError {
   readonly kind = 'not-found'
 }
 
+/** The snapshot does not exist. */
+export class SnapshotNotFound extends DriverError {
+  readonly kind = 'not-found'
+}
+
 /** The node is not one that this controller can publish to. */
 export class NodeNotFound extends DriverError {
   readonly kind = 'not-found'

@@ -1,9 +1,9 @@
-// Volume ids: derived from the volume's name, so that CreateVolume is idempotent by construction.
+// Ids of volumes and snapshots: derived from the name, so that creating is idempotent by construction.
 import { createHash } from 'node:crypto'
-import type { VolumeId } from './types.ts'
+import type { SnapshotId, VolumeId } from './types.ts'
 
 const POOL = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/
-const ID = /^vol-([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)-([0-9a-f]{32})$/
+const ID = /^(vol|snap)-([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)-([0-9a-f]{32})$/
 
 export function isPoolName(text: string): boolean {
   return POOL.test(text)
@@ -19,8 +19,22 @@ export function encodeVolumeId(pool: string, seed: string): VolumeId {
 
 /** undefined for an id that this driver never issued. */
 export function parseVolumeId(id: string): { pool: string; hash: string } | undefined {
-  const [, pool, hash] = ID.exec(id) ?? []
-  return pool !== undefined && hash !== undefined ? { pool, hash } : undefined
+  return parse('vol', id)
+}
+
+/** The same for a snapshot: `snap-<pool>-<32 hex>`. */
+export function encodeSnapshotId(pool: string, seed: string): SnapshotId {
+  return `snap-${pool}-${digest(seed).slice(0, 32)}`
+}
+
+/** undefined for an id that this driver never issued. */
+export function parseSnapshotId(id: string): { pool: string; hash: string } | undefined {
+  return parse('snap', id)
+}
+
+function parse(kind: string, id: string): { pool: string; hash: string } | undefined {
+  const [, found, pool, hash] = ID.exec(id) ?? []
+  return found === kind && pool !== undefined && hash !== undefined ? { pool, hash } : undefined
 }
 
 /** The filesystem UUID of a volume: version 8 (custom, RFC 9562), the same on every node and at every attempt. */

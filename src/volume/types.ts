@@ -4,6 +4,7 @@ import type { Capability } from './capability.ts'
 /** A number of bytes. Sizes exceed 2^53 in theory and int64 strings in protobuf, so never a JS number. */
 export type Bytes = bigint
 export type VolumeId = string
+export type SnapshotId = string
 export type NodeId = string
 export type Parameters = Readonly<Record<string, string>>
 /** Topology segments of one place: keys carry the driver's prefix. */
@@ -21,13 +22,45 @@ export interface VolumeSpec {
   /** Logical sector size of the device; never changes, or filesystems stop mounting. */
   readonly sectorSize: number
   readonly segments: Segments
-  /** The volume that this one began as a copy of: its filesystem bears that one's UUID until it is first staged. */
+  /** What this volume was asked to begin as a copy of. */
+  readonly contentSource?: ContentSource
+  /** The volume whose UUID the copied filesystem bears until it is first staged: the source, or an ancestor of it. */
   readonly contentFrom?: VolumeId
 }
+
+export type ContentSource =
+  | { readonly kind: 'snapshot'; readonly id: SnapshotId }
+  | { readonly kind: 'volume'; readonly id: VolumeId }
 
 export interface Volume extends VolumeSpec {
   readonly pool: string
   readonly size: Bytes
+}
+
+/** What a volume must know of the one whose bytes it begins with; fixed when those were copied. */
+export interface Origin {
+  readonly volume: VolumeId
+  readonly capabilities: readonly Capability[]
+  readonly parameters: Parameters
+  readonly sectorSize: number
+  readonly contentFrom?: VolumeId
+}
+
+export interface SnapshotSpec {
+  readonly id: SnapshotId
+  readonly name: string
+  readonly source: VolumeId
+}
+
+export interface Snapshot extends SnapshotSpec {
+  readonly pool: string
+  /** Of the volume when it was cut. */
+  readonly size: Bytes
+  /** Nanoseconds since 1970. */
+  readonly created: bigint
+  /** Its bytes are complete. */
+  readonly ready: boolean
+  readonly origin: Origin
 }
 
 /** The right of one node to use a volume, from ControllerPublish to ControllerUnpublish. */

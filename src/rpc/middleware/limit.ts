@@ -3,7 +3,7 @@ import pLimit from 'p-limit'
 import type { Middleware } from '../call.ts'
 
 /** Answered from memory, or needed to find out how a busy driver is. */
-const UNLIMITED = /^(Probe|.*Get.*|ListVolumes|ValidateVolumeCapabilities)$/
+const UNLIMITED = /^(Probe|.*Get.*|ListVolumes|ListSnapshots|ValidateVolumeCapabilities)$/
 
 export function createLimit(concurrency: number): Middleware {
   const limit = pLimit(concurrency)

@@ -5,7 +5,13 @@ import { digest } from '../../volume/ids.ts'
 import type { Call, Middleware, Next, Reply } from '../call.ts'
 
 /** Questions that change nothing; health questions must be answered while a volume is busy. */
-const UNLOCKED = new Set(['ValidateVolumeCapabilities', 'ControllerGetVolume', 'NodeGetVolumeStats'])
+const UNLOCKED = new Set([
+  'ValidateVolumeCapabilities',
+  'ControllerGetVolume',
+  'ListSnapshots',
+  'GetSnapshot',
+  'NodeGetVolumeStats',
+])
 
 /** What a call must hold alone, as a pure function of the call: the volume, once beside the bytes and once on the node. */
 export function lockKey({
@@ -14,8 +20,10 @@ export function lockKey({
   request,
 }: Pick<Call, 'service' | 'method' | 'request'>): string | undefined {
   if (UNLOCKED.has(method)) return undefined
-  const { name, volume_id: id } = request
-  if (method === 'CreateVolume' && typeof name === 'string') return `${service}/name/${digest(name)}`
+  const { name, volume_id: volume, snapshot_id: snapshot } = request
+  if (/^Create(?:Volume|Snapshot)$/.test(method) && typeof name === 'string')
+    return `${service}/${method}/${digest(name)}`
+  const id = volume ?? snapshot
   return typeof id === 'string' ? `${service}/${id}` : undefined
 }
 

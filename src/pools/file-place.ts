@@ -1,0 +1,56 @@
+// Where a file pool is on its host, and how what it keeps there is named.
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { Host } from '../host/host.ts'
+import { underLock } from '../linux/flock.ts'
+import { digest } from '../volume/ids.ts'
+import type { Op } from '../volume/op.ts'
+import type { SnapshotId, VolumeId } from '../volume/types.ts'
+import { discard } from './file-remains.ts'
+
+export interface Place {
+  readonly host: Host
+  /** Of the pool. */
+  readonly name: string
+  /** Its folder. */
+  readonly root: string
+  /** How often each byte may be promised. */
+  readonly overcommit: number
+}
+
+/** A name in the pool that nobody else has. */
+export function uniqueName(id: string): string {
+  return `${id}.${randomBytes(6).toString('hex')}`
+}
+
+/** What is being copied: nobody reads it before it is renamed, and no two processes write to one. */
+export function partName(): string {
+  return `${uniqueName('data')}.part`
+}
+
+/** Fills a folder that shows nowhere, and removes it unless the work moved it to where it shows: then it answers true. */
+export async function inDraft(
+  { host, root }: Place,
+  id: VolumeId | SnapshotId,
+  work: (draft: string) => Promise<boolean>,
+): Promise<boolean> {
+  const draft = join(root, 'drafts', uniqueName(id))
+  await host.files.makeDirectory(draft)
+  let isMoved = false
+  try {
+    isMoved = await work(draft)
+    return isMoved
+  } finally {
+    if (!isMoved) await discard(host.files, draft)
+  }
+}
+
+/** Runs the work while no other process does the same for this volume or snapshot. Throws OperationPending. */
+export async function aloneIn<T>(
+  { host, root }: Place,
+  id: VolumeId | SnapshotId,
+  op: Op,
+  { isKept, work }: { isKept: () => Promise<boolean>; work: () => Promise<T> },
+): Promise<T> {
+  return await underLock(host, { path: join(root, 'locks', digest(id)), isKept }, op, work)
+}
