@@ -91,9 +91,12 @@ function isFresh(changed: Date, at: Date): boolean {
   return at.getTime() - changed.getTime() < STALE_MS
 }
 
-/** A snapshot that was cut needs the claim until its bytes are there, and is judged itself. */
-function isCopying(target: string, { snapshots }: Inventory): boolean {
-  return snapshots.some(({ id, dataSize }) => id === target && dataSize === undefined)
+/** A snapshot that was cut needs the claim until its bytes are there, and is judged itself; so is a draft. */
+function isCopying(target: string, { snapshots, remains }: Inventory): boolean {
+  return (
+    snapshots.some(({ id, dataSize }) => id === target && dataSize === undefined) ||
+    remains.some(({ kind, path, stale }) => kind === 'draft' && !stale && basename(path).startsWith(`${target}.`))
+  )
 }
 
 function judgeClaims({ id, path, claims, unreadable, changed }: KeptVolume, inventory: Inventory, at: Date): Finding[] {

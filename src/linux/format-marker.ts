@@ -5,6 +5,7 @@ import { EffectMissing } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, VolumeId } from '../volume/types.ts'
 import { type Device, PAGE, readPages } from './device.ts'
+import { holdsData } from './sparse.ts'
 import { writeXfsIo } from './xfs-io.ts'
 
 const WRITE_MS = 30_000
@@ -48,6 +49,17 @@ export async function findMarkers(
   if (spots.length === 0) return []
   const pages = await readPages(host, path, spots, { direct }, op)
   return spots.filter((_, n) => pages[n] === markerPage(id))
+}
+
+/** Does the file of this volume hold nothing at all, or a format that did not finish before the first mount? */
+export async function isBlankFile(
+  host: Host,
+  { path, size }: { path: string; size: Bytes },
+  id: VolumeId,
+  op: Op,
+): Promise<boolean> {
+  if (!(await holdsData(host, path, op))) return true
+  return (await findMarkers(host, { path, size, direct: false }, id, op)).length > 0
 }
 
 /** Durable before it returns. */

@@ -44,7 +44,7 @@ export async function hold(pool: Pool, asked: string, { source, target }: Pick<H
 export async function requireHeld(pool: Pool, asked: string, { source, target, nonce }: Hold): Promise<void> {
   const own = (await pool.claims(source)).find(each => each.node === copierTo(target))
   if (own?.nonce === nonce) return
-  throw new OperationPending({ asked, found: `${source} was given away while it was copied`, next: 'call again' })
+  throw new VolumeInUse({ asked, found: `${source} was given away while it was copied`, next: 'call again' })
 }
 
 /** Takes away the holds of copies whose process died and that nothing came of: whoever copies has the target's lock. */

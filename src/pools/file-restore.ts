@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { cloneFile, copyFile } from '../linux/copy.ts'
 import { readSignatures } from '../linux/format.ts'
-import { findMarkers } from '../linux/format-marker.ts'
+import { isBlankFile } from '../linux/format-marker.ts'
 import { lengthenFile } from '../linux/sparse.ts'
 import { syncFile } from '../linux/sync.ts'
 import { copierTo } from '../volume/claim.ts'
@@ -132,8 +132,8 @@ interface Part {
 }
 
 /**
- * Makes the copy the data of the volume. With the mark of an unfinished format its source held no data: the volume begins
- * blank then, and is formatted by itself. That mark must never be in a volume that may come to hold data.
+ * Makes the copy the data of the volume. Of a source that held no data the volume begins blank, and is formatted by itself:
+ * the mark of the source's unfinished format must never be in a volume that may come to hold data.
  */
 async function adopt(
   { host }: Restorer['place'],
@@ -146,8 +146,7 @@ async function adopt(
     const found = `its source has ${copied} bytes by now, ${size} were asked for`
     throw new OperationPending({ asked, found, next: 'call again with the size that it has now' })
   }
-  const marks = await findMarkers(host, { path: part, size: copied, direct: false }, origin.volume, op)
-  if (marks.length > 0) {
+  if (await isBlankFile(host, { path: part, size: copied }, origin.volume, op)) {
     await host.files.removeFile(part)
     return {}
   }

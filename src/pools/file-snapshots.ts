@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { cloneFile, copyFile } from '../linux/copy.ts'
 import { syncFile } from '../linux/sync.ts'
 import { copierTo } from '../volume/claim.ts'
-import { OperationPending, VolumeInUse } from '../volume/errors.ts'
+import { EffectMissing, OperationPending, VolumeInUse } from '../volume/errors.ts'
 import { encodeSnapshotId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import { originOf } from '../volume/origin.ts'
@@ -90,7 +90,7 @@ async function create(workshop: Workshop, task: Task, op: Op): Promise<Snapshot>
   }
   const found = await find(place, id)
   if (found) return found
-  throw new OperationPending({ asked, found: 'the volume could not be had alone yet', next: 'call again' })
+  throw new OperationPending({ asked, found: 'it is not cut yet, or was deleted meanwhile', next: 'call again' })
 }
 
 /** At one instant, also of a volume in use; makes nothing where the filesystem cannot do it. */
@@ -175,8 +175,9 @@ async function copyBytes({ place, pool }: Workshop, { asked, wanted }: Task, op:
   await syncFile(host, part, op)
   const [snapshot, copy] = await Promise.all([find(place, wanted.id), host.files.facts(part)])
   if (snapshot && snapshot.size === copy?.size) return part
-  const found = snapshot ? `${copy?.size} of ${snapshot.size} bytes came` : 'it was deleted meanwhile'
-  throw new OperationPending({ asked, found, next: 'call again; delete the snapshot if that does not help' })
+  if (!snapshot) throw new OperationPending({ asked, found: 'it was deleted meanwhile', next: 'call again' })
+  const found = `${copy?.size} of ${snapshot.size} bytes came`
+  throw new EffectMissing({ asked, found, next: 'call again; delete the snapshot if that does not help' })
 }
 
 async function remove({ place, pool, copies }: Workshop, id: SnapshotId, op: Op): Promise<void> {

@@ -10,8 +10,8 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
-import { findMarkers } from '../linux/format-marker.ts'
-import { holdsData, lengthenFile, punchWhole, troublesOfFile } from '../linux/sparse.ts'
+import { isBlankFile } from '../linux/format-marker.ts'
+import { lengthenFile, punchWhole, troublesOfFile } from '../linux/sparse.ts'
 import { MIB } from '../volume/capacity.ts'
 import { describeHolder, requireSharable, targetOfCopier } from '../volume/claim.ts'
 import { OperationPending, SizeOutOfRange, Unavailable, VolumeNotFound } from '../volume/errors.ts'
@@ -179,9 +179,7 @@ class FilePool implements Pool {
   }
 
   async isBlank(id: VolumeId, op: Op): Promise<boolean> {
-    const { path, size } = await this.backing(id)
-    if (!(await holdsData(this.#place.host, path, op))) return true
-    return (await findMarkers(this.#place.host, { path, size, direct: false }, id, op)).length > 0
+    return await isBlankFile(this.#place.host, await this.backing(id), id, op)
   }
 
   async wipe(id: VolumeId, op: Op): Promise<void> {
