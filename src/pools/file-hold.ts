@@ -1,10 +1,10 @@
 // Keeps all nodes away from a volume while its bytes are copied one by one, also when the process that copies dies.
 import { randomBytes } from 'node:crypto'
 import { copierTo, describeHolder, isNodeName, targetOfCopier } from '../volume/claim.ts'
-import { DriverError, OperationPending, VolumeInUse } from '../volume/errors.ts'
+import { DriverError, OperationPending, PublishedElsewhere, VolumeInUse } from '../volume/errors.ts'
 import { parseSnapshotId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
-import type { SnapshotId, VolumeId } from '../volume/types.ts'
+import type { Claim, NodeId, SnapshotId, VolumeId } from '../volume/types.ts'
 import { aloneIn, type Place } from './file-place.ts'
 import type { Pool } from './pool.ts'
 
@@ -18,26 +18,41 @@ export interface Hold {
 }
 
 /** Throws VolumeInUse when a node has the volume, OperationPending when it is being copied elsewhere. */
-export async function hold(pool: Pool, asked: string, { source, target }: Pick<Hold, 'source' | 'target'>) {
+export async function hold(
+  pool: Pool,
+  asked: string,
+  { source, target }: Pick<Hold, 'source' | 'target'>,
+): Promise<Hold> {
   const node = copierTo(target)
-  const other = (await pool.claims(source)).find(each => each.node !== node)
-  if (other && !isNodeName(other.node))
-    throw new OperationPending({ asked, found: `${source}: ${describeHolder(other)}`, next: 'call again' })
-  if (other) {
-    throw new VolumeInUse({
-      asked,
-      found: `${source}: ${describeHolder(other)}, and pool ${pool.name} cannot clone files at one instant`,
-      next: 'unpublish it first, or keep such volumes in a pool on xfs or btrfs',
-    })
-  }
-  const { claim, isNew } = await pool.claim(source, {
+  await requireNobody(pool, asked, source, node)
+  const wanted: Claim = {
     node,
     readonly: true,
     capability: { access: 'block', mode: 'SINGLE_NODE_WRITER', mountFlags: [] },
     blank: false,
     nonce: randomBytes(16).toString('hex'),
+  }
+  try {
+    const { claim, isNew } = await pool.claim(source, wanted)
+    return { source, target, nonce: claim.nonce ?? '', isNew }
+  } catch (error) {
+    // Somebody came in this very instant.
+    if (!(error instanceof VolumeInUse || error instanceof PublishedElsewhere)) throw error
+    await requireNobody(pool, asked, source, node)
+    throw new OperationPending({ asked, found: 'somebody else wanted the volume at the same time', next: 'call again' })
+  }
+}
+
+async function requireNobody(pool: Pool, asked: string, source: VolumeId, but: NodeId): Promise<void> {
+  const other = (await pool.claims(source)).find(({ node }) => node !== but)
+  if (!other) return
+  const found = `${source}: ${describeHolder(other)}`
+  if (!isNodeName(other.node)) throw new OperationPending({ asked, found, next: 'call again' })
+  throw new VolumeInUse({
+    asked,
+    found: `${found}, and pool ${pool.name} cannot clone files at one instant`,
+    next: 'unpublish it first, or keep such volumes in a pool on xfs or btrfs',
   })
-  return { source, target, nonce: claim.nonce ?? '', isNew } satisfies Hold
 }
 
 /** After the last byte was read: whoever got the volume in between wrote to it for all we know. */
