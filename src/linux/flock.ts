@@ -37,9 +37,9 @@ export async function runLocked(host: Host, path: string, command: Command, op: 
  * Keeps an exclusive lock on a file, which is created if absent, across all processes of the host until the answered
  * function is called or this process ends. Throws OperationPending when another process keeps it.
  */
-async function holdLock(host: Host, path: string, op: Op): Promise<() => Promise<void>> {
+async function holdLock(host: Host, path: string, waitSeconds: number, op: Op): Promise<() => Promise<void>> {
   try {
-    return await host.hold({ file: 'flock', args: [...locking(path), 'cat'] }, op)
+    return await host.hold({ file: 'flock', args: [...locking(path, waitSeconds), 'cat'] }, op)
   } catch (error) {
     if (!(error instanceof CommandFailed && error.code === LOCK_HELD)) throw error
     throw new OperationPending({
@@ -50,17 +50,25 @@ async function holdLock(host: Host, path: string, op: Op): Promise<() => Promise
   }
 }
 
+export interface LockWish {
+  readonly path: string
+  /** After the work; asked under the lock. */
+  readonly isKept: () => Promise<boolean>
+  /** 0: whoever has the lock keeps it for long. */
+  readonly waitSeconds?: number
+}
+
 /**
  * Runs the work under an exclusive lock across all processes of the host, on a file that is made for it and removed
  * afterwards unless it is to be kept. Throws OperationPending when another process keeps the lock.
  */
 export async function underLock<T>(
   host: Host,
-  { path, isKept }: { path: string; isKept: () => Promise<boolean> },
+  { path, isKept, waitSeconds = WAIT_SECONDS }: LockWish,
   op: Op,
   work: () => Promise<T>,
 ): Promise<T> {
-  const release = await holdFile(host, path, op)
+  const release = await holdFile(host, path, waitSeconds, op)
   try {
     return await work()
   } finally {
@@ -76,11 +84,11 @@ const LOCK_TRIES = 10
  * Locks a file that is made for it. Its content is random: the same before and after the lock was had means that the file
  * was never removed in between, and so that it is the one that everybody else locks.
  */
-async function holdFile(host: Host, path: string, op: Op): Promise<() => Promise<void>> {
+async function holdFile(host: Host, path: string, waitSeconds: number, op: Op): Promise<() => Promise<void>> {
   const { files } = host
   for (let tries = 0; tries < LOCK_TRIES; tries += 1) {
     const before = (await files.read(path)) ?? (await makeLock(files, path))
-    const release = await holdLock(host, path, op)
+    const release = await holdLock(host, path, waitSeconds, op)
     if (before !== undefined && (await files.read(path)) === before) return release
     await release()
   }
@@ -93,7 +101,7 @@ async function makeLock(files: HostFiles, path: string): Promise<string | undefi
   return await files.read(path)
 }
 
-function locking(path: string): string[] {
-  const patience = ['--wait', String(WAIT_SECONDS), '--conflict-exit-code', String(LOCK_HELD)]
+function locking(path: string, waitSeconds = WAIT_SECONDS): string[] {
+  const patience = ['--wait', String(waitSeconds), '--conflict-exit-code', String(LOCK_HELD)]
   return ['--exclusive', ...patience, '--no-fork', path]
 }

@@ -5,7 +5,7 @@ import { DriverError, OperationPending, PublishedElsewhere, VolumeInUse } from '
 import { parseSnapshotId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import type { Claim, NodeId, SnapshotId, VolumeId } from '../volume/types.ts'
-import { aloneIn, type Place } from './file-place.ts'
+import { copyAlone, type Place } from './file-place.ts'
 import type { Pool } from './pool.ts'
 
 /** A right that was not taken away in between is the same right. */
@@ -76,7 +76,7 @@ export async function releaseDead(place: Place, pool: Pool, op: Op): Promise<voi
           await pool.release(source, node)
           op.log.warn({ volume: source, target }, 'a copy did not come to its end; nodes may have its source again')
         }
-        await aloneIn(place, target, op, { isKept: async () => false, work: release })
+        await copyAlone(place, target, op, release)
       }
     } catch (error) {
       // It is being copied now, or cannot be read: neither keeps the driver from starting.

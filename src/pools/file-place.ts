@@ -45,12 +45,18 @@ export async function inDraft(
   }
 }
 
-/** Runs the work while no other process does the same for this volume or snapshot. Throws OperationPending. */
-export async function aloneIn<T>(
-  { host, root }: Place,
-  id: VolumeId | SnapshotId,
+/** The file of the kernel lock under which the rights on a volume change, or a copy to it or a snapshot is made. */
+export function lockPath({ root }: Place, id: VolumeId | SnapshotId): string {
+  return join(root, 'locks', digest(id))
+}
+
+/** Runs the work while no other process copies to this target. Throws OperationPending at once if one does. */
+export async function copyAlone<T>(
+  place: Place,
+  target: VolumeId | SnapshotId,
   op: Op,
-  { isKept, work }: { isKept: () => Promise<boolean>; work: () => Promise<T> },
+  work: () => Promise<T>,
 ): Promise<T> {
-  return await underLock(host, { path: join(root, 'locks', digest(id)), isKept }, op, work)
+  const wish = { path: lockPath(place, target), isKept: async () => false, waitSeconds: 0 }
+  return await underLock(place.host, wish, op, work)
 }

@@ -12,7 +12,7 @@ import { contentFrom, originOf } from '../volume/origin.ts'
 import type { Bytes, Origin, Snapshot, SnapshotId, Volume } from '../volume/types.ts'
 import { encodeVolume } from './file-documents.ts'
 import { hold, requireHeld } from './file-hold.ts'
-import { aloneIn, inDraft, partName } from './file-place.ts'
+import { copyAlone, inDraft, partName } from './file-place.ts'
 import type { Workshop } from './file-snapshots.ts'
 import { requireFree, requireRoom } from './file-space.ts'
 import type { CopySpec, RequireUnused } from './pool.ts'
@@ -60,7 +60,7 @@ async function make(restorer: Restorer, task: Task, op: Op): Promise<void> {
     if (spec.contentSource.kind === 'snapshot') await copyTo(restorer, task, source, async () => undefined, op)
     else await copyHeld(restorer, task, source, op)
   }
-  await aloneIn(place, spec.id, op, { isKept: async () => false, work })
+  await copyAlone(place, spec.id, op, work)
 }
 
 async function copyHeld(restorer: Restorer, task: Task, source: Source, op: Op): Promise<void> {

@@ -15,7 +15,7 @@ import type { Snapshot, SnapshotId, SnapshotSpec, VolumeId } from '../volume/typ
 import type { Copies } from './file-copies.ts'
 import { encodeSnapshot, parseSnapshot } from './file-documents.ts'
 import { hold, requireHeld } from './file-hold.ts'
-import { aloneIn, inDraft, type Place, partName, uniqueName } from './file-place.ts'
+import { copyAlone, inDraft, type Place, partName, uniqueName } from './file-place.ts'
 import { discard, isData } from './file-remains.ts'
 import { requireFree, requireRoom } from './file-space.ts'
 import type { Pool, RequireUnused, Snapshots } from './pool.ts'
@@ -82,7 +82,7 @@ async function create(workshop: Workshop, task: Task, op: Op): Promise<Snapshot>
   const cut = present ?? (await find(place, id))
   if (cut?.ready === true) return cut
   try {
-    const work = (own: Op) => copyAlone(workshop, task, own)
+    const work = (own: Op) => copyAlone(place, id, own, () => copyAtRest(workshop, task, own))
     await copies.run({ asked, target: id, request: source, patienceMs: patienceMs.snapshot }, work, op)
   } catch (error) {
     // Another process copies.
@@ -112,11 +112,6 @@ async function clone({ place, pool }: Workshop, { asked, wanted }: Task, op: Op)
     return await host.files.rename(draft, folderOf(place, wanted.id))
   })
   if (isMade) op.log.info({ snapshot: wanted.id, volume: wanted.source }, 'snapshot cut')
-}
-
-async function copyAlone(workshop: Workshop, task: Task, op: Op): Promise<void> {
-  const work = () => copyAtRest(workshop, task, op)
-  await aloneIn(workshop.place, task.wanted.id, op, { isKept: async () => false, work })
 }
 
 /** The volume is held from before the cut until its last byte is read, also by whoever goes on after a crash. */

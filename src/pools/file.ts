@@ -10,6 +10,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
+import { underLock } from '../linux/flock.ts'
 import { isBlankFile } from '../linux/format-marker.ts'
 import { lengthenFile, punchWhole, troublesOfFile } from '../linux/sparse.ts'
 import { MIB } from '../volume/capacity.ts'
@@ -24,7 +25,7 @@ import { createCopies } from './file-copies.ts'
 import { encodeClaim, encodePool, encodeVolume, parsePool, parseVolume, type VolumeDocument } from './file-documents.ts'
 import { releaseDead } from './file-hold.ts'
 import { takeInventory } from './file-inventory.ts'
-import { aloneIn, inDraft, type Place, uniqueName } from './file-place.ts'
+import { inDraft, lockPath, type Place, uniqueName } from './file-place.ts'
 import { discard, discardStale, sweep } from './file-remains.ts'
 import { createFrom } from './file-restore.ts'
 import { fileSnapshots } from './file-snapshots.ts'
@@ -221,7 +222,7 @@ class FilePool implements Pool {
 
   async alone<T>(id: VolumeId, op: Op, work: () => Promise<T>): Promise<T> {
     const isKept = async () => (await this.find(id)) !== undefined
-    return await aloneIn(this.#place, id, op, { isKept, work })
+    return await underLock(this.#place.host, { path: lockPath(this.#place, id), isKept }, op, work)
   }
 
   async inventory(): Promise<Inventory> {
