@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CsiClient, connect } from '../../src/rpc/client.ts'
+import type { PoolFilesystem } from './pool-filesystem.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 /** Guests without hardware virtualisation need ten times as long as a host. */
@@ -24,6 +25,8 @@ export interface DriverOptions {
   split?: boolean
   /** Over the configuration that `configOf` makes. */
   config?: object
+  /** The filesystem that holds the pool; the work folder's when not given. */
+  poolOn?: PoolFilesystem
   /** Keeps one more process of each role, loaded and waiting: who kills hundreds waits less for the next. */
   spares?: boolean
 }

@@ -1,6 +1,6 @@
 // One driver for a test file, volumes for each test, and the proof after each test that the driver left nothing behind.
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { after, afterEach, beforeEach } from 'node:test'
 import { status } from '@grpc/grpc-js'
@@ -12,6 +12,7 @@ import type { NodeSite } from '../../src/node/site.ts'
 import { CommandFailed } from '../../src/volume/errors.ts'
 import { Driver, type DriverOptions } from './driver.ts'
 import { clear, loopsBelow, mountsBelow } from './machine.ts'
+import { poolFilesystem } from './pool-filesystem.ts'
 import { TestVolume, type VolumeOptions } from './volume.ts'
 
 export type Code = keyof typeof status
@@ -60,13 +61,21 @@ interface Ended {
   diagnostic(message: string): void
 }
 
+/** A pool may be given by way of a symbolic link. */
+const realPool = ({ pool }: Driver): string => (existsSync(pool) ? realpathSync(pool) : pool)
+
+const placesIn = ({ pool }: Driver): string[] =>
+  ['volumes', 'snapshots', 'drafts', 'trash'].map(name => join(pool, name))
+
 /** What the driver keeps when every volume is deleted: nothing. */
 const leftovers = (driver: Driver): string[] => {
   const list = (folder: string) => (existsSync(folder) ? readdirSync(folder).map(name => join(folder, name)) : [])
   return [
     ...mountsBelow(driver.folder).map(({ path }) => `mount ${path}`),
-    ...loopsBelow(driver.folder).map(({ path, backing }) => `${path} backed by ${backing}`),
-    ...['volumes', 'drafts', 'trash'].flatMap(name => list(join(driver.pool, name))),
+    ...[...loopsBelow(driver.folder), ...loopsBelow(join(realPool(driver), 'volumes'))].map(
+      ({ path, backing }) => `${path} backed by ${backing}`,
+    ),
+    ...placesIn(driver).flatMap(list),
     ...list(driver.state).filter(path => basename(path) !== 'locks'),
     ...list(join(driver.state, 'locks')),
   ]
@@ -79,9 +88,11 @@ export const useDriver = (options: DriverOptions = {}): Bench => {
   let undos: (() => unknown)[] = []
   let count = 0
 
+  const poolPlace = options.poolOn && poolFilesystem(driver, options.poolOn)
   let mark = 0
   // Not before(): that runs even when all tests of the file are filtered out, and after() does not.
   beforeEach(async () => {
+    poolPlace?.make()
     await driver.start()
     mark = driver.log.length
   })
@@ -96,7 +107,7 @@ export const useDriver = (options: DriverOptions = {}): Bench => {
     if (!driver.wasUsed) return
     const ends = await driver.end('SIGTERM')
     await driver.dismissSpares()
-    const found = clear(driver.folder)
+    const found = [...clear(driver.folder), ...(poolPlace?.remove() ?? [])]
     rmSync(driver.folder, { recursive: true })
     assert.deepEqual({ ends, found }, { ends: driver.roles.map(() => 'exit 0'), found: [] })
   })
@@ -147,7 +158,7 @@ const takeDown = async (
   // The next test of the file begins with nothing, whatever this one did.
   await driver.kill()
   clear(driver.folder)
-  for (const folder of [driver.pool, driver.state]) rmSync(folder, { recursive: true, force: true })
+  for (const folder of [...placesIn(driver), driver.state]) rmSync(folder, { recursive: true, force: true })
   await driver.start()
   if (context.passed) assert.deepEqual(found, [], 'the driver left something behind')
 }

@@ -1,0 +1,4 @@
+// Snapshots and clones of a pool on btrfs.
+import { snapshotTests } from './snapshots.ts'
+
+snapshotTests('btrfs')
