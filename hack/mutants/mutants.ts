@@ -90,7 +90,7 @@ export const MUTANTS: readonly Mutant[] = [
   unit(
     'src/linux/flock.ts',
     'the lock between processes',
-    'const release = await holdFile(host, path, op)',
+    'const release = await holdFile(host, path, waitSeconds, op)',
     'const release = async () => undefined',
     'src/node/journal.test.ts',
   ),
@@ -165,5 +165,63 @@ export const MUTANTS: readonly Mutant[] = [
     'the order not to scan at login',
     "['node.session.scan', 'manual'],",
     "['node.session.scan', 'auto'],",
+  ),
+
+  // Copies
+  unit(
+    'src/pools/file-hold.ts',
+    'the proof that the volume was held until its last byte was read',
+    'if (own?.nonce === nonce) return',
+    'if (own) return',
+    'src/pools/file-copies.test.ts',
+  ),
+  unit(
+    'src/pools/file-hold.ts',
+    'the claim that a cut snapshot keeps after a crash',
+    'if (parseSnapshotId(target) && (await isUnfinished(target))) return',
+    '',
+    'src/pools/file-copies.test.ts',
+  ),
+  unit(
+    'src/pools/file-snapshots.ts',
+    'the refusal to go on with a snapshot whose volume was given away',
+    'else if (held.isNew) {',
+    'else if (false) {',
+    'src/pools/file-copies.test.ts',
+  ),
+  unit(
+    'src/pools/file-snapshots.ts',
+    'the proof that nothing reaches the bytes of a volume at rest',
+    'await requireUnused()',
+    '',
+    'src/pools/file-copies.test.ts',
+  ),
+  unit(
+    'src/pools/file-snapshots.ts',
+    'the count of the copied bytes',
+    'if (snapshot && snapshot.size === copy?.size) return part',
+    'if (snapshot) return part',
+    'src/pools/file-copies.test.ts',
+  ),
+  unit(
+    'src/pools/file-restore.ts',
+    'the blank beginning of a copy of nothing',
+    'if (await isBlankFile(',
+    'if (false && await isBlankFile(',
+    'src/pools/file-snapshots.test.ts',
+  ),
+  unit(
+    'src/volume/origin.ts',
+    'the look at whose UUID a copied filesystem bears',
+    'ancestor !== undefined && uuid === filesystemUuid(ancestor) ? ancestor : volume',
+    'volume',
+    'src/controller/snapshots.test.ts',
+  ),
+  unit(
+    'src/volume/claim.ts',
+    'the guard against nodes while the driver holds a volume',
+    'each => each.node !== node &&',
+    'each => each.node !== node && isNodeName(each.node) &&',
+    'src/pools/file-copies.test.ts',
   ),
 ]

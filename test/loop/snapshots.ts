@@ -186,7 +186,7 @@ export const snapshotTests = (type: PoolFilesystem): void => {
 
 const underWrites = (type: PoolFilesystem, bench: Bench, cutter: Cutter): void => {
   for (const as of ['ext4', 'xfs'] as const) {
-    test(`a snapshot of a mounted ${as} under heavy writes is what a power cut would leave: no record is missing`, async () => {
+    test(`check 39: a snapshot of a mounted ${as} under heavy writes is what a power cut would leave: no record is missing`, async () => {
       const source = await bench.volume({ as }).up()
       const log = join(source.staging, 'log')
       let acknowledged = 0
