@@ -102,7 +102,7 @@ describe('a copy of a volume at rest', () => {
         copies += 1
         await copying.wait()
       }
-      const copy = assert.rejects(begin(lab), failure('aborted'))
+      const copy = assert.rejects(begin(lab), failure('unavailable', /deleted meanwhile/))
       await waitUntil('it copies', () => copies > 0)
       const end = kind === 'snapshot' ? lab.pool.snapshots.delete(target(lab), op) : lab.pool.delete(target(lab), op)
       copying.open() // the real cp ends when it is told to

@@ -1,5 +1,5 @@
 // Copies that may outlive the call that began them: one for each target in this process, joined by repeats, ended by a delete.
-import { Cancelled, OperationPending } from '../volume/errors.ts'
+import { Cancelled, OperationPending, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { SnapshotId, VolumeId } from '../volume/types.ts'
 import { endsWithin } from '../volume/within.ts'
@@ -7,7 +7,8 @@ import { endsWithin } from '../volume/within.ts'
 export interface Copies {
   /**
    * Joins the copy to this target, or begins it; true when it has ended, false when it goes on after the patience of the
-   * caller. Throws OperationPending if another copy to the target is under way, and what made the copy fail.
+   * caller. Throws OperationPending if another copy to the target is under way, Unavailable if the target was deleted, and
+   * what made the copy fail.
    */
   run(wanted: Wanted, work: (op: Op) => Promise<void>, op: Op): Promise<boolean>
   /** Ends the copy to this target, if there is one, and waits for that. */
@@ -51,7 +52,7 @@ export function createCopies(): Copies {
         return await Promise.race([endsWithin(copy.outcome, patienceMs), departure(asked, op.signal)])
       } catch (error) {
         if (!copy.stop.signal.aborted) throw error
-        throw new OperationPending({ asked, found: `${target} was deleted meanwhile`, next: 'call again' })
+        throw new Unavailable({ asked, found: `${target} was deleted meanwhile`, next: 'call again to make it anew' })
       }
     },
     async stop(target) {
