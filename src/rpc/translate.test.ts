@@ -7,12 +7,16 @@ import { ACCESS_MODES } from '../volume/capability.ts'
 import type { VolumeCapability__Output } from './generated/csi/v1/VolumeCapability.ts'
 import {
   encodeCapability,
+  encodeSnapshot,
   encodeVolume,
   parseCapability,
+  parseContentSource,
   parseMap,
   parseName,
+  parsePage,
   parseRange,
   parseRequisite,
+  refuseForeignParameters,
 } from './translate.ts'
 
 const refused = failure('invalid-argument')
@@ -145,4 +149,42 @@ it('a volume tells its size with every digit', () => {
     volume_context: { fsType: 'xfs' },
     accessible_topology: [{ segments: { k: 'a' } }],
   })
+})
+
+describe('a content source', () => {
+  it('is a snapshot or a volume, and names it', () => {
+    assert.equal(parseContentSource('t', null), undefined)
+    const snapshot = { type: 'snapshot', snapshot: { snapshot_id: 's' }, volume: null } as const
+    const volume = { type: 'volume', snapshot: null, volume: { volume_id: 'v' } } as const
+    assert.deepEqual(parseContentSource('t', snapshot), { kind: 'snapshot', id: 's' })
+    assert.deepEqual(parseContentSource('t', volume), { kind: 'volume', id: 'v' })
+    for (const each of [{}, { ...snapshot, snapshot: { snapshot_id: '' } }, { ...volume, volume: null }])
+      assert.throws(() => parseContentSource('t', each), refused)
+  })
+})
+
+describe('a snapshot', () => {
+  it('keeps every digit of its size and time', () => {
+    const origin = { volume: 'v', capabilities: [], parameters: {}, sectorSize: 512 }
+    const base = { id: 's', name: 'n', source: 'v', pool: 'p', ready: false, origin }
+    const { size_bytes, creation_time } = encodeSnapshot({
+      ...base,
+      size: 2n ** 62n + 1n,
+      created: 1_700_000_000_123_456_789n,
+    })
+    assert.deepEqual(
+      [size_bytes, creation_time],
+      ['4611686018427387905', { seconds: '1700000000', nanos: 123_456_789 }],
+    )
+  })
+
+  it('takes the parameters of sidecars, and no others', () => {
+    refuseForeignParameters('t', { 'csi.storage.k8s.io/volumesnapshot/name': 'x' })
+    assert.throws(() => refuseForeignParameters('t', { fsType: 'xfs' }), failure('invalid-argument', /"fsType"/))
+  })
+})
+
+it('a page is not negative', () => {
+  assert.deepEqual(parsePage('t', { max_entries: 0, starting_token: 'x' }), { size: 0, token: 'x' })
+  assert.throws(() => parsePage('t', { max_entries: -1, starting_token: '' }), refused)
 })

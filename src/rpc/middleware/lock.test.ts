@@ -181,6 +181,14 @@ describe('the key of a lock', () => {
     assert.notEqual(deleted, lockKey({ service: 'node', method: 'NodeStageVolume', request: { volume_id: ID } }))
   })
 
+  it('tells snapshots from volumes, by name and by id', () => {
+    const cut = { source_volume_id: ID, name: 'name' }
+    assert.ok(lockKey(call('CreateSnapshot', cut)))
+    assert.notEqual(lockKey(call('CreateSnapshot', cut)), lockKey(call('CreateVolume', { name: 'name' })))
+    assert.equal(lockKey(call('DeleteSnapshot', { snapshot_id: 'snap-p-1' })), 'controller/snap-p-1')
+    assert.equal(lockKey(call('ListSnapshots', { snapshot_id: 'snap-p-1', source_volume_id: ID })), undefined)
+  })
+
   it('exists for ids of others too, and not for calls without a volume', () => {
     assert.equal(lockKey(call('DeleteVolume', { volume_id: 'foreign' })), 'controller/foreign')
     assert.equal(lockKey(call('ListVolumes', {})), undefined)
