@@ -1,29 +1,103 @@
 // Steps of a volume's life that the controller does, and what must be true on the machine after each.
 import assert from 'node:assert/strict'
 import { digest } from '../../../src/volume/ids.ts'
+import { lookUp } from './disk.ts'
 import { POOL_PATH } from './driver.ts'
-import { capabilityOf, claimsOf, dataFile, exists, loopsOf, type Step } from './world.ts'
+import { capabilityOf, claimsOf, dataFile, exists, loopsOf, type Scene, type Step, type World } from './world.ts'
 
-export const create: Step = {
-  name: 'CreateVolume',
+export const create = createFrom('CreateVolume', () => null)
+
+/** Of the snapshot of the first of the other volumes. */
+export const snapshot: Step = {
+  name: 'CreateSnapshot',
+  isBesideTheBytes: true,
   async call({ driver, world }) {
-    const { name, size, parameters } = world.wish
-    const reply = await driver.call('CreateVolume', {
-      name,
-      capacity_range: { required_bytes: String(size), limit_bytes: '0' },
-      volume_capabilities: [capabilityOf(world)],
-      parameters,
-      accessibility_requirements: null,
-      volume_content_source: null,
-      mutable_parameters: {},
-      secrets: {},
-    })
-    const { volume_id: id, volume_context: context } = reply['volume'] as Record<string, unknown>
-    world.id = String(id)
-    world.volumeContext = context as Record<string, string>
+    const request = { source_volume_id: world.others[0], name: 'snap', parameters: {}, secrets: {} }
+    const reply = await driver.call('CreateSnapshot', request)
+    world.snapshot = (reply['snapshot'] as { snapshot_id: string }).snapshot_id
     return reply
   },
-  holds: scene => assert.equal(dataFile(scene).size, scene.world.wish.size),
+  holds(scene, reply) {
+    assert.equal((reply['snapshot'] as { ready_to_use: boolean }).ready_to_use, true)
+    assert.deepEqual(claimsOf({ ...scene, world: { ...scene.world, id: scene.world.others[0] ?? '' } }), [])
+    const at = (path: string) => lookUp(scene.machine.state.disk, `${POOL_PATH}/${path}/data`)
+    const [source, copy] = [at(`volumes/${scene.world.others[0]}`), at(`snapshots/${scene.world.snapshot}`)]
+    assert.deepEqual([copy?.size, copy?.pages], [source?.size, source?.pages])
+  },
+}
+
+export const dropSnapshot: Step = {
+  name: 'DeleteSnapshot',
+  isBesideTheBytes: true,
+  call: async ({ driver, world }) => await driver.call('DeleteSnapshot', { snapshot_id: world.snapshot, secrets: {} }),
+  holds: scene => assert.equal(exists(scene, `${POOL_PATH}/snapshots/${scene.world.snapshot}`), false),
+}
+
+export const restore: Step = {
+  ...createFrom('CreateVolume from a snapshot', ({ snapshot }) => ({
+    type: 'snapshot',
+    snapshot: { snapshot_id: snapshot },
+    volume: null,
+  })),
+  isBesideTheBytes: true,
+  workload: rely,
+}
+
+export const clone: Step = {
+  ...createFrom('CreateVolume from a volume', ({ others }) => ({
+    type: 'volume',
+    snapshot: null,
+    volume: { volume_id: others[0] },
+  })),
+  isBesideTheBytes: true,
+  workload: rely,
+}
+
+/** The copy does not need it. */
+export const removeSource: Step = {
+  name: 'DeleteVolume of the source',
+  isBesideTheBytes: true,
+  async call({ driver, machine, world }) {
+    const [id = ''] = world.others
+    const data = lookUp(machine.state.disk, `${POOL_PATH}/volumes/${id}/data`)
+    if (data) machine.state.disk.doomed.add(data.ino)
+    return await driver.call('DeleteVolume', { volume_id: id, secrets: {} })
+  },
+  holds: scene => assert.equal(exists(scene, `${POOL_PATH}/volumes/${scene.world.others[0]}`), false),
+  workload: ({ world }) => {
+    world.others = []
+  },
+}
+
+/** From now on whoever removes or formats it is caught. */
+function rely(scene: Scene): void {
+  scene.machine.state.disk.doomed.delete(dataFile(scene).ino)
+}
+
+function createFrom(name: string, sourceOf: (world: World) => object | null): Step {
+  return {
+    name,
+    call: async scene => await createVolume(scene, sourceOf(scene.world)),
+    holds: scene => assert.equal(dataFile(scene).size, scene.world.wish.size),
+  }
+}
+
+async function createVolume({ driver, world }: Scene, source: object | null) {
+  const { name, size, parameters } = world.wish
+  const reply = await driver.call('CreateVolume', {
+    name,
+    capacity_range: { required_bytes: String(size), limit_bytes: '0' },
+    volume_capabilities: [capabilityOf(world)],
+    parameters,
+    accessibility_requirements: null,
+    volume_content_source: source,
+    mutable_parameters: {},
+    secrets: {},
+  })
+  const { volume_id: id, volume_context: context } = reply['volume'] as Record<string, unknown>
+  world.id = String(id)
+  world.volumeContext = context as Record<string, string>
+  return reply
 }
 
 export const controllerPublish: Step = {

@@ -171,11 +171,17 @@ async function requireWaits(scene: Scene, step: Step): Promise<void> {
 }
 
 /** The node died with its driver, and its state directory is out of reach: the volume is used on another one. */
-async function moveAway(step: Step, { lived }: Flow, machine: Machine, world: World): Promise<void> {
+async function moveAway(step: Step, { lived, rest }: Flow, machine: Machine, world: World): Promise<void> {
   reboot(machine)
   const from = world.place
   const driver = await boot(machine, ELSEWHERE)
   const scene = { machine, driver, world }
+  if (step.isBesideTheBytes === true) {
+    world.place = ELSEWHERE
+    await liveOn(scene, [step])
+    await liveToTheEnd(scene, rest, lived)
+    return
+  }
   if (step === create) {
     world.place = ELSEWHERE
     await liveOn(scene, [create])

@@ -278,7 +278,7 @@ export function writeBack(fs: FsImage): void {
 }
 
 function sync({ state, args }: Call): Answer {
-  const [path = ''] = take(args, /--file-system -- (.+)/s)
+  const [, path = ''] = take(args, /(--file-system )?-- (.+)/s)
   const fs = filesystemAt(state, path)?.fs
   if (fs) writeBack(fs)
   return fs || lookUp(state.disk, path) ? done() : failed(1, `sync: error opening '${path}': No such file or directory`)

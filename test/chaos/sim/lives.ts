@@ -1,7 +1,18 @@
 // Whole lives of volumes, as orchestrators lead them, some with failures on the way.
 import assert from 'node:assert/strict'
 import { wipeVolume } from '../../../src/controller/wipe-volume.ts'
-import { controllerExpand, controllerPublish, controllerUnpublish, create, remove } from './controller-steps.ts'
+import {
+  clone,
+  controllerExpand,
+  controllerPublish,
+  controllerUnpublish,
+  create,
+  dropSnapshot,
+  remove,
+  removeSource,
+  restore,
+  snapshot,
+} from './controller-steps.ts'
 import { lookUp } from './disk.ts'
 import { newOp, POOL_PATH, startDriver } from './driver.ts'
 import type { Machine } from './machine.ts'
@@ -187,6 +198,26 @@ function copied(wanted: Wish): Life {
   }
 }
 
+/** Copies that the driver makes: of a snapshot or of the volume itself, by clones or byte by byte. */
+function copiedBy(wanted: Wish, steps: readonly Step[], clones: boolean): Life {
+  return {
+    name: `${wanted.name}, ${clones ? 'cloned' : 'copied'} with ${steps.map(({ name }) => name).join(', ')}`,
+    steps: [...steps, ...secondLife],
+    isDisturbed: (_, n) => n < steps.length,
+    async begin() {
+      const machine = furnishedMachine()
+      machine.state.clones = clones
+      const driver = await startDriver(machine, HERE)
+      const source = { machine, driver, world: newWorld(wanted, HERE) }
+      await liveOn(source, [...first, ...leave])
+      const world = newWorld({ ...wanted, name: 'copy', size: wanted.size + 64n * MIB }, HERE)
+      Object.assign(world.written, source.world.written)
+      world.others.push(source.world.id)
+      return { machine, world }
+    },
+  }
+}
+
 function copyData(source: Scene, { machine, world }: Scene): void {
   const [from, to] = [dataFile(source), dataFile({ ...source, world })]
   to.pages = new Map(from.pages)
@@ -206,4 +237,8 @@ export const LIVES: readonly Life[] = [
   wiped(WISHES.block),
   copied(WISHES.ext4),
   copied(WISHES.xfs),
+  ...[true, false].flatMap(clones => [
+    copiedBy(WISHES.ext4, [snapshot, restore, removeSource, dropSnapshot], clones),
+    copiedBy(WISHES.block, [clone, removeSource], clones),
+  ]),
 ]

@@ -1,6 +1,7 @@
 // A simulated Linux machine: runs the programs that the driver runs, and notes whatever no driver may ever do.
 import type { Command, Host, Output } from '../../../src/host/host.ts'
 import { CommandFailed } from '../../../src/volume/errors.ts'
+import { COPIES, copy } from './copy-programs.ts'
 import { create, lookUp, makeDirectories } from './disk.ts'
 import { FILESYSTEMS, finishMkfs, runMkfs, writeBack } from './filesystem-programs.ts'
 import { memoryFiles } from './memory-files.ts'
@@ -10,7 +11,7 @@ import { fileOf, newState, type State, violate } from './state.ts'
 import { STORAGE } from './storage-programs.ts'
 import { mkfsSteps } from './superblock.ts'
 
-const PROGRAMS: Readonly<Record<string, Program>> = { ...STORAGE, ...FILESYSTEMS, ...PATHS }
+const PROGRAMS: Readonly<Record<string, Program>> = { ...STORAGE, ...FILESYSTEMS, ...PATHS, ...COPIES }
 const LOCK = ['--exclusive', '--wait', '5', '--conflict-exit-code', '75', '--no-fork']
 
 export interface Machine extends Host {
@@ -36,7 +37,7 @@ export function createMachine(state: State = newState()): Machine {
     async hold(command) {
       const [path = ''] = command.args.slice(LOCK.length).map(String)
       const file = command.args.map(String).join(' ')
-      if (command.file !== 'flock' || file !== [...LOCK, path, 'cat'].join(' '))
+      if (command.file !== 'flock' || file.replace('--wait 0', '--wait 5') !== [...LOCK, path, 'cat'].join(' '))
         unknown(state, `${command.file} ${file}`)
       const answer = takeLock(state, path)
       if (answer) throw meaning({ ...command, timeoutMs: 0, onAbort: 'finish' }, answer)
@@ -116,6 +117,7 @@ export function halvesOf(command: Pick<Command, 'file' | 'args'>): string[] {
   const words = wordsOf(command)
   const lock = words[0] === 'flock' ? words[LOCK.length + 1] : undefined
   const tool = lock === undefined ? words : words.slice(LOCK.length + 2)
+  if (tool[0] === 'cp') return ['killed: half']
   if (tool[0] === 'xfs_io')
     return command.args.slice(0, -1).flatMap((arg, n) => (String(arg).startsWith('pwrite') ? [`cut: ${n + 1}`] : []))
   const type = tool[0] === 'mkfs.ext4' ? 'ext4' : tool[0] === 'mkfs.xfs' ? 'xfs' : undefined
@@ -129,6 +131,10 @@ function runHalf(state: State, command: Command, half: string): void {
   const [, cut] = /^cut: (\d+)$/.exec(half) ?? []
   if (cut !== undefined) {
     execute(state, [...words.slice(0, Number(cut) + 1), words.at(-1) ?? ''], '')
+    return
+  }
+  if (words[0] === 'cp') {
+    copy({ state, args: words.slice(1), stdin: '' }, 0.5)
     return
   }
   const lock = words[LOCK.length + 1] ?? ''

@@ -145,8 +145,8 @@ export async function requireBare(machine: Machine, { place, others }: Pick<Worl
   age(state.disk.root)
   await requireInOrder(await boot(machine, place))
   assert.deepEqual(
-    ['volumes', 'drafts', 'trash'].map(folder => names(`${POOL_PATH}/${folder}`)),
-    [others, [], []],
+    ['volumes', 'snapshots', 'drafts', 'trash'].map(folder => names(`${POOL_PATH}/${folder}`)),
+    [others, [], [], []],
   )
   assert.deepEqual(
     names(place.stateDir).filter(name => name !== 'locks'),

@@ -47,6 +47,8 @@ export interface State {
   lingering: Lingering[]
   /** Locks that live processes hold with `hold`. */
   held: string[]
+  /** Can its filesystem clone files? */
+  clones: boolean
   /** Where a volume may be mounted or bound, and nothing else: path to inode of its data file. */
   places: Map<string, number>
 }
@@ -60,6 +62,7 @@ export function newState(): State {
     nextSequence: 1,
     lingering: [],
     held: [],
+    clones: false,
     places: new Map(),
   }
 }

@@ -229,9 +229,9 @@ function punch(state: State, path: string): Answer {
 
 function blkid({ state, args }: Call): Answer {
   const [path = ''] = take(args, /--probe --output export (\S+)/)
-  const device = openDevice(state, path)
-  if (!device) return failed(2, `blkid: error: ${path}: No such device or address`)
-  const found = signaturesOf(readPage(device.file, 0))
+  const file = openDevice(state, path)?.file ?? lookUp(state.disk, path)
+  if (file?.kind !== 'file') return failed(2, `blkid: error: ${path}: No such device or address`)
+  const found = signaturesOf(readPage(file, 0))
   if (found.length > 1) return { code: 8, stdout: '', stderr: `${path}: ambivalent result` }
   const [one] = found
   if (!one) return { code: 2, stdout: '', stderr: '' }

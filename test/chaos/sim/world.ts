@@ -22,6 +22,7 @@ export interface World {
   id: string
   publishContext: Record<string, string>
   volumeContext: Record<string, string>
+  snapshot: string
   /** Durable writes of the workload, by name. */
   written: Record<string, string>
   /** Other volumes that are still there when this one has ended. */
@@ -35,6 +36,7 @@ export function newWorld(wanted: Wish, place: Place): World {
     mode: 'SINGLE_NODE_WRITER',
     others: [],
     id: '',
+    snapshot: '',
     publishContext: {},
     volumeContext: {},
     written: {},
@@ -65,6 +67,8 @@ export interface Step {
   readonly spoils?: RegExp
   /** Nothing else can be done with the volume before this has come to its end. */
   readonly mustEnd?: boolean
+  /** No node has a part in it. */
+  readonly isBesideTheBytes?: boolean
   /** What is called after a crash, if not the same. */
   readonly again?: Step
 }
