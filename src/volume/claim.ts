@@ -25,7 +25,7 @@ export function isNodeName(node: NodeId): boolean {
 export function describeHolder({ node }: Pick<Claim, 'node'>): string {
   const target = targetOfCopier(node)
   if (target !== undefined) return `it is being copied to ${target}`
-  return node === WIPER ? 'it is being wiped' : `it is published to node ${node}`
+  return node === WIPER ? 'it is being emptied by ashlar wipe' : `it is published to node ${node}`
 }
 
 /** Throws PublishedElsewhere, naming the other node, unless both hold the volume in a multi-node mode. */

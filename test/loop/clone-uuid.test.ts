@@ -36,7 +36,7 @@ const source = async (as: FsType): Promise<TestVolume> => {
   return volume
 }
 
-/** No RPC makes copies: what one would do, by hand. */
+/** What CreateVolume does where files can be cloned, by hand: of a volume in use, whatever holds the pool. */
 const copyOf = async (from: TestVolume, { size = from.size, image = from.data } = {}): Promise<TestVolume> => {
   const volume = await bench.volume({ as: capabilityAs(from), size }).create()
   const document = join(dirname(volume.data), 'volume.json')
