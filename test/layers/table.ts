@@ -81,5 +81,5 @@ export const LAYERS: readonly Layer[] = [
     run: perProcess('test/iscsi-long/**/*.test.ts', 600 * MINUTE),
     onlyByName: true,
   },
-  { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE) },
+  { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE, availableParallelism()) },
 ]
