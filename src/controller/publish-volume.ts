@@ -53,6 +53,7 @@ async function giveRight(
     readonly: request.readonly || isReaderOnly(request.capability.mode),
     blank,
     nonce: randomBytes(16).toString('hex'),
+    ...(await exporter.terms()),
   }
   const { claim, isNew } = await pool.claim(id, wanted)
   try {

@@ -97,6 +97,7 @@ function createExporter(host: Host, nodeId: string): Exporter {
   return {
     isLocal: true,
     reaches: node => isSameNode(node, nodeId),
+    terms: async () => ({}),
     async export(volume, backing, [claim], op) {
       const route = {
         backingFile: backing.path,

@@ -35,6 +35,8 @@ export interface Exporter {
   readonly isLocal: boolean
   /** Can this node be served at all? */
   reaches(node: NodeId): boolean
+  /** What a new claim has to remember of the settings of now. Throws Unavailable. */
+  terms(): Promise<Pick<Claim, 'chap'>>
   /**
    * Gives the nodes of these claims, and no others, the means to reach the volume, and answers the route of the first.
    * Idempotent. The route carries `device_path` (a hint) and what the connector needs to prove the device.

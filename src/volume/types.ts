@@ -72,6 +72,8 @@ export interface Claim {
   readonly blank: boolean
   /** Random, another one for each claim: secrets of the publish derive from it. Absent before 0.3.0. */
   readonly nonce?: string
+  /** How the node proves itself, as it was set when the claim was made: an export that is made again asks for the same. */
+  readonly chap?: { readonly mode: 'one-way' | 'mutual'; readonly key: string }
 }
 
 /** Travels as publish_context; each transport knows its own keys. Never a secret: it is stored in an API object. */

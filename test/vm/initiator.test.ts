@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { localHost } from '../../src/host/local.ts'
+import type { IscsiSettings } from '../../src/schema/config.ts'
 import { deriveChap, readKeys } from '../../src/transports/iscsi/chap.ts'
 import { targetName } from '../../src/transports/iscsi/names.ts'
 import { encodeVolumeId } from '../../src/volume/ids.ts'
@@ -81,11 +82,10 @@ async function deadPortal(bench: Bench): Promise<void> {
 async function chapSecrets(bench: Bench): Promise<void> {
   const folder = join(bench.lab.share, 'keys')
   mkdirSync(folder, { recursive: true })
-  const files = { right: 'r'.repeat(40), wrong: 'w'.repeat(40) }
-  for (const [name, key] of Object.entries(files)) writeFileSync(join(folder, name), `${key}\n`)
-  const keys = await readKeys(localHost().files, join(folder, 'right'))
+  writeFileSync(join(folder, 'chap.key'), `${'k'.repeat(40)}\n`)
+  const keys = await readKeys(localHost().files, join(folder, 'chap.key'))
   const [key = ''] = keys.keys()
-  const settings = (file: string) => ({ chap: 'mutual', chapKeyFile: `/lab/share/keys/${file}` })
+  const settings = (chap: IscsiSettings['chap']) => ({ chap, chapKeyFile: '/lab/share/keys/chap.key' })
   for (const mode of ['one-way', 'mutual'] as const) {
     const name = mode.replace('-', '')
     const id = encodeVolumeId('p', name)
@@ -93,13 +93,14 @@ async function chapSecrets(bench: Bench): Promise<void> {
     const chap = deriveChap(keys, route, { target: targetName(id), initiator: NAME })
     assert.ok(chap)
     const volume = await exported(bench, name, { chap })
-    const ask = { id, route: volume.route({ chap: route }), settings: settings('right') }
+    const ask = { id, route: volume.route({ chap: route }), settings: settings(mode) }
     await succeed(bench, 'connect', ask)
     assert.equal(await bench.node(`stat -c %a /etc/iscsi/nodes/${volume.target}/*/default | sort -u`), '600')
     await succeed(bench, 'disconnect', ask)
     await refuse(bench, 'unavailable', /10\.77\.0\.1:3260: the target does not admit this initiator/, 'connect', {
       ...ask,
       route: volume.route(),
+      settings: settings('none'),
     })
     if (mode === 'mutual') {
       const auth = `$C/iscsi/${volume.target}/tpgt_1/acls/${NAME}/auth`
@@ -239,7 +240,7 @@ async function cableCut(bench: Bench): Promise<void> {
 }
 
 test('the initiator', async t => {
-  await withBench(t, async bench => {
+  await withBench(async bench => {
     await t.test('connects two volumes and takes them away one by one', () => twoVolumes(bench))
     await t.test('waits for no dead portal', () => deadPortal(bench))
     await t.test('proves itself by CHAP, one way and both, and tells nobody', () => chapSecrets(bench))

@@ -11,6 +11,7 @@ import { serialOf, targetName } from '../../src/transports/iscsi/names.ts'
 import type { Chap, ExportDocument, Right } from '../../src/transports/iscsi/target.ts'
 import { Secret } from '../../src/volume/secret.ts'
 import { failure, MIB, testOp } from '../fixtures.ts'
+import { beginLogin } from './iscsi-login.ts'
 import { diskOf, iscsiadm, login, logout, PORTAL, write } from './lio-initiator.ts'
 
 const CONFIG = '/sys/kernel/config/target'
@@ -204,6 +205,24 @@ const tests: Record<string, () => Promise<void>> = {
       await ended
       await target.remove(document.target, op)
       console.log(`revoked from ${what} in ${Math.round(ms)} ms`)
+    }
+  },
+
+  async 'lets no login through that began before the right was taken away'() {
+    for (const rights of [[writer(A)], [writer(A), writer(B)]]) {
+      const document = volume(9, 64n * MIB, rights)
+      await target.apply(document, op)
+      const half = await beginLogin(3260, A, document.target)
+      const started = performance.now()
+      await target.revoke(document.target, A, op)
+      console.log(`revoked beside half a login in ${Math.round(performance.now() - started)} ms`)
+      assert.equal(await half.finish(), false)
+      const left = (await target.find(document.target, op))?.initiators ?? []
+      assert.deepEqual(
+        left.map(({ name, sessions }) => [name, sessions]),
+        rights.length > 1 ? [[B, 0]] : [],
+      )
+      await target.remove(document.target, op)
     }
   },
 

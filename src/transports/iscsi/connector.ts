@@ -10,7 +10,7 @@ import { DriverError, WrongDevice } from '../../volume/errors.ts'
 import { type Op, SILENT, steady } from '../../volume/op.ts'
 import type { VolumeId } from '../../volume/types.ts'
 import type { Attachment, Connector } from '../transport.ts'
-import { deriveChap, readKeys } from './chap.ts'
+import { deriveChap, readKeys, requireStrength } from './chap.ts'
 import { loadModules, logInAnywhere } from './login.ts'
 import { isBeyondHope, logOutEverywhere } from './logout.ts'
 import { targetName, volumeOfTarget } from './names.ts'
@@ -45,6 +45,7 @@ export function createConnector(host: Host, settings: IscsiSettings, name: strin
   return {
     connect: async (id, given, op) => {
       const route = parseIscsiRoute(id, given)
+      requireStrength(settings.chap, route)
       return await alone(id, () => connect(id, route, op))
     },
     find: async id => (await findDisk(host, id))?.device,

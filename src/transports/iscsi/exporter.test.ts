@@ -96,16 +96,46 @@ describe('the iSCSI exporter', () => {
     const path = join(await temporaryFolder(t), 'key')
     await writeFile(path, 'k'.repeat(32))
     const { fake, exporter } = setUp({ chap: 'mutual', chapKeyFile: path })
-    const route = await exporter.export(volume, backing, [a, b], op)
+    const terms = await exporter.terms()
+    const route = await exporter.export(
+      volume,
+      backing,
+      [
+        { ...a, ...terms },
+        { ...b, ...terms },
+      ],
+      op,
+    )
     const rights = fake.documents.get(target)?.rights ?? []
     const secrets = rights.flatMap(({ chap }) => [chap?.password.reveal(), chap?.mutual?.password.reveal()])
     assert.equal(new Set(secrets).size, 4)
-    assert.ok(secrets.every(each => each !== undefined && !JSON.stringify(route).includes(each)))
-    await exporter.export(volume, backing, [{ ...a, nonce: 'c'.repeat(32) }, b], op)
+    assert.ok(secrets.every(each => each !== undefined && !JSON.stringify([route, terms]).includes(each)))
+    await exporter.export(volume, backing, [{ ...a, ...terms, nonce: 'c'.repeat(32) }], op)
     assert.notEqual(fake.documents.get(target)?.rights[0]?.chap?.password.reveal(), secrets[0])
     const broken = setUp({ chap: 'one-way', chapKeyFile: '/nonexistent/key' })
-    await assert.rejects(broken.exporter.export(volume, backing, [a], op), failure('unavailable', /CHAP/))
+    await assert.rejects(broken.exporter.terms(), failure('unavailable', /CHAP/))
+    await assert.rejects(
+      broken.exporter.export(volume, backing, [{ ...a, ...terms }], op),
+      failure('unavailable', /CHAP/),
+    )
     assert.deepEqual(broken.fake.calls, [])
+  })
+
+  it('makes an export again as it was, whatever the settings have become: its nodes could not come back else', async t => {
+    const path = join(await temporaryFolder(t), 'key')
+    await writeFile(path, 'k'.repeat(32))
+    const before = setUp({ chap: 'mutual', chapKeyFile: path })
+    const claims = [{ ...a, ...(await before.exporter.terms()) }, b] as const
+    const route = await before.exporter.export(volume, backing, claims, op)
+    await writeFile(path, `${'n'.repeat(32)}\n${'k'.repeat(32)}\n`)
+    for (const chap of ['mutual', 'one-way', 'none'] as const) {
+      const after = setUp({ chap, chapKeyFile: path })
+      assert.deepEqual(await after.exporter.export(volume, backing, claims, op), route)
+      const [now, then] = [after, before].map(({ fake }) =>
+        fake.documents.get(target)?.rights.map(right => right.chap?.password.reveal()),
+      )
+      assert.deepEqual(now, then)
+    }
   })
 
   it('grows what is exported where the target can, and says what to do where it cannot', async () => {

@@ -11,23 +11,30 @@ import { type ChapRoute, encodeIscsiRoute } from './route.ts'
 import type { ExportDocument, Right, Shown, Target } from './target.ts'
 
 export function createExporter(host: Host, settings: IscsiSettings, target: Target): Exporter {
+  const readOwnKeys = () => readKeys(host.files, settings.chapKeyFile ?? '')
   return {
     isLocal: false,
     reaches: node => parseNodeId(node).initiator !== undefined,
+    async terms() {
+      const { chap: mode } = settings
+      if (mode === 'none') return {}
+      const [key = ''] = (await readOwnKeys()).keys()
+      return { chap: { mode, key } }
+    },
     async export(volume, backing, claims, op) {
       const { id, sectorSize } = volume
       requireOwnInitiators(id, claims)
-      const keys = settings.chap === 'none' ? new Map() : await readKeys(host.files, settings.chapKeyFile ?? '')
+      const keys = claims.some(({ chap }) => chap) ? await readOwnKeys() : new Map()
       const document: ExportDocument = {
         target: targetName(id),
         serial: serialOf(id),
         backing,
         sectorSize,
         portals: settings.portals,
-        rights: claims.map(claim => rightOf(id, claim, settings, keys)),
+        rights: claims.map(claim => rightOf(id, claim, keys)),
       }
       await target.apply(document, op)
-      return routeOf(document, claims[0], chapOf(claims[0], settings, keys), target.lun)
+      return routeOf(document, claims[0], chapOf(claims[0]), target.lun)
     },
     async unexport(id, node, op) {
       const { initiator } = parseNodeId(node)
@@ -77,14 +84,13 @@ function requireOwnInitiators(id: VolumeId, claims: readonly Claim[]): void {
   }
 }
 
-function chapOf({ nonce = '' }: Claim, { chap: mode }: IscsiSettings, keys: Keys): ChapRoute {
-  const [key = ''] = keys.keys()
-  return mode === 'none' ? { mode } : { mode, nonce, key }
+function chapOf({ nonce = '', chap }: Claim): ChapRoute {
+  return chap ? { ...chap, nonce } : { mode: 'none' }
 }
 
-function rightOf(id: VolumeId, claim: Claim, settings: IscsiSettings, keys: Keys): Right {
+function rightOf(id: VolumeId, claim: Claim, keys: Keys): Right {
   const initiator = parseNodeId(claim.node).initiator ?? ''
-  const chap = deriveChap(keys, chapOf(claim, settings, keys), { target: targetName(id), initiator })
+  const chap = deriveChap(keys, chapOf(claim), { target: targetName(id), initiator })
   return { initiator, readonly: claim.readonly, ...(chap && { chap }) }
 }
 
