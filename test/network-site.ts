@@ -1,5 +1,6 @@
 // The controller of a storage host with a file pool and a target in memory.
 import type { TestContext } from 'node:test'
+import { ledgerOf } from '../src/controller/ledger.ts'
 import { publishVolume } from '../src/controller/publish-volume.ts'
 import type { ControllerSite } from '../src/controller/site.ts'
 import { localHost } from '../src/host/local.ts'
@@ -16,9 +17,11 @@ export async function networkSite(t: TestContext, fake: FakeTarget = fakeTarget(
   const host = localHost()
   const config = { type: 'file', path: await temporaryFolder(t), overcommit: 1, sectorSize: 512 } as const
   const pool = await filePool.open(host, 'p', config)
+  const pools = new Map([['p', pool]])
+  const settings = { ...ISCSI, portals: ['10.0.0.1:3260'] }
   const site: ControllerSite = {
-    pools: new Map([['p', pool]]),
-    exporters: new Map([['iscsi', createExporter(host, { ...ISCSI, portals: ['10.0.0.1:3260'] }, fake)]]),
+    pools,
+    exporters: new Map([['iscsi', createExporter(host, settings, fake, ledgerOf(pools))]]),
     defaultPool: 'p',
     defaultTransport: 'iscsi',
     segments: {},

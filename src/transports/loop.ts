@@ -97,6 +97,8 @@ function createExporter(host: Host, nodeId: string): Exporter {
   return {
     isLocal: true,
     reaches: node => isSameNode(node, nodeId),
+    enrol: (_id, _node, _op, work) => work({}),
+    ready: async () => undefined,
     async export(volume, backing, [claim], op) {
       const route = {
         backingFile: backing.path,

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fakeTarget } from '../../../test/fake-target.ts'
-import { BLOCK, failure, ISCSI, MIB, temporaryFolder, testOp } from '../../../test/fixtures.ts'
+import { BLOCK, EMPTY_LEDGER, failure, ISCSI, MIB, temporaryFolder, testOp } from '../../../test/fixtures.ts'
 import { fakeHost } from '../../host/fake.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
 import { encodeVolumeId } from '../../volume/ids.ts'
@@ -42,7 +42,7 @@ const SETTINGS: IscsiSettings = { ...ISCSI, portals: ['10.0.0.1:3260'] }
 
 const setUp = (settings: Partial<IscsiSettings> = {}, growsOnline = true) => {
   const fake = fakeTarget(growsOnline)
-  return { fake, exporter: createExporter(fakeHost([]), { ...SETTINGS, ...settings }, fake) }
+  return { fake, exporter: createExporter(fakeHost([]), { ...SETTINGS, ...settings }, fake, EMPTY_LEDGER) }
 }
 
 describe('the iSCSI exporter', () => {
@@ -54,10 +54,10 @@ describe('the iSCSI exporter', () => {
       { initiator: B, readonly: true },
     ])
     assert.equal(fake.documents.get(target)?.serial, serialOf(id))
-    const { portals, size, readonly, lun } = parseIscsiRoute(id, route)
+    const { portals, size, readonly, lun } = parseIscsiRoute(id, A, route)
     assert.deepEqual([portals, size, readonly, lun], [SETTINGS.portals, backing.size, false, 0])
     assert.match(route['device_path'] ?? '', new RegExp(`^/dev/disk/by-path/ip-10.0.0.1:3260-iscsi-${target}-lun-0$`))
-    assert.equal(parseIscsiRoute(id, await exporter.export(volume, backing, [b], op)).readonly, true)
+    assert.equal(parseIscsiRoute(id, A, await exporter.export(volume, backing, [b], op)).readonly, true)
     assert.deepEqual(fake.documents.get(target)?.rights, [{ initiator: B, readonly: true }])
   })
 

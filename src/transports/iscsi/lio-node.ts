@@ -138,7 +138,8 @@ async function take(host: Host, target: string, id: VolumeId, op: Op): Promise<v
     for (const lun of luns) if (!others.includes(lun)) await removeUnit(host, group, lun, op)
     if (others.length === 0) await removeGroup(host, group.path, op)
   }
-  if ((await unitsOf(host, target, id)).length > 0) throw missing(`take ${id} away from ${target}`, 'it is there again')
+  const left = await unitsOf(host, target, id)
+  if (left && left.length > 0) throw missing(`take ${id} away from ${target}`, 'it is there again')
   if ((await listGroups(host, target))?.length === 0) await removeTarget(host, target, op)
 }
 

@@ -16,13 +16,14 @@ export async function listUnits(host: Host, id?: VolumeId): Promise<ShownUnit[]>
   })
   const found: ShownUnit[] = []
   // One after the other: all at once would only wait for each other.
-  for (const name of names.sort()) found.push(...(await unitsOf(host, name, id)))
+  for (const name of names.sort()) found.push(...((await unitsOf(host, name, id)) ?? []))
   return found
 }
 
-/** Those of one target. */
-export async function unitsOf(host: Host, target: string, id?: VolumeId): Promise<ShownUnit[]> {
-  const groups = (await listGroups(host, target)) ?? []
+/** Those of one target; undefined when there is no such target. */
+export async function unitsOf(host: Host, target: string, id?: VolumeId): Promise<ShownUnit[] | undefined> {
+  const groups = await listGroups(host, target)
+  if (!groups) return undefined
   return (await Promise.all(groups.map(group => unitsOfGroup(host, target, group, groups.length === 1, id)))).flat()
 }
 
