@@ -136,6 +136,7 @@ function aclFolder(group: Group, name: string, luns: ReadonlyMap<Folder, Lun>): 
     attributes: new Map([
       ['authentication', '-1'],
       ['nopin_timeout', '15'],
+      ['nopin_response_timeout', '30'],
     ]),
     luns: new Map(),
     sessions: 0,
@@ -282,6 +283,31 @@ export function targetFolder(
   ])
   const make = (group: string) => groupFolder(groups, group, devices)
   return folder({ isMade: true, entries, make, onRemove: () => targets.delete(name) })
+}
+
+/** What an initiator with a session can use now. */
+export interface Reached {
+  readonly initiator: string
+  readonly lun: string
+  readonly access: 'read-only' | 'read-write'
+  readonly file: string
+}
+
+export function reachedBy(group: Group): Reached[] {
+  return [...group.acls].flatMap(([initiator, { luns }]) =>
+    [...luns].flatMap(([name, { lun, protect }]) =>
+      protect === '' || !lun?.device
+        ? []
+        : [
+            {
+              initiator,
+              lun: name,
+              access: protect === '1' ? ('read-only' as const) : ('read-write' as const),
+              file: lun.device.file,
+            },
+          ],
+    ),
+  )
 }
 
 export function openOf(group: Group): Open[] {

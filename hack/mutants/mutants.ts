@@ -144,7 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
   unit(
     'src/transports/iscsi/route.ts',
     'the comparison of the target with the volume',
-    'text => text === targetName(id)',
+    'text => targets.includes(text)',
     "text => text.startsWith('iqn.')",
   ),
   unit(
