@@ -1,6 +1,6 @@
 // Layout per-node from publish to unpublish, with a pool on a disk and the kernel's target in memory.
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { type FakeConfigfs, fakeConfigfs } from '../../../test/fake-configfs.ts'
@@ -225,6 +225,22 @@ describe('a change of the layout', () => {
     assert.deepEqual([back.filesReached(), rebooted.kernel.sessions(TARGET)], [[young], 1])
     await back.unpublish(young)
     assert.equal((await back.publish(young)).target, targetName(young))
+  })
+
+  it('makes claims that older versions refuse: they would take the right away elsewhere', async t => {
+    const { path, make, publish } = await start(t)
+    const [id] = [await make('one')]
+    const claimsOf = async () => {
+      const folder = join(path, 'volumes', id, 'claims')
+      return (await Promise.all((await readdir(folder)).map(name => readFile(join(folder, name), 'utf8')))).join()
+    }
+    await publish(id)
+    assert.match(await claimsOf(), /"version": 2/)
+    const { make: makeOther, publish: publishOther, path: folder } = await start(t, { layout: 'per-volume' })
+    const other = await makeOther('two')
+    await publishOther(other)
+    const [name = ''] = await readdir(join(folder, 'volumes', other, 'claims'))
+    assert.match(await readFile(join(folder, 'volumes', other, 'claims', name), 'utf8'), /"version": 1/)
   })
 
   it('to a target that has no LUNs to give and take is refused for what needs them', async t => {

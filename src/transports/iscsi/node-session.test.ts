@@ -22,6 +22,7 @@ import { encodeVolumeId } from '../../volume/ids.ts'
 import { createConnector } from './connector.ts'
 import { lunOf, nodeTargetName, serialOf, targetName } from './names.ts'
 import type { IscsiRoute } from './route.ts'
+import { createTurns } from './turns.ts'
 
 const op = testOp()
 const TARGET = nodeTargetName('p', INITIATOR)
@@ -109,6 +110,29 @@ describe('one session for several volumes', () => {
     assert.ok(await connector.find(id, op))
     await Promise.all([connector.disconnect(id, op), connector.disconnect(other, op)])
     assert.deepEqual([node.sessions.size, node.records().size], [0, 0])
+  })
+
+  it('is made once by two processes too, and not left by one while the other begins', async t => {
+    const { node, connector, anew, connect } = await setUp(t)
+    // As flock does it: the fake lets everybody through.
+    const turns = createTurns()
+    node.host.hold = async ({ args }) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      await new Promise<void>(start => {
+        const wait = async () => {
+          start()
+          await promise
+        }
+        void turns(String(args.at(-2)), wait)
+      })
+      return async () => resolve()
+    }
+    const second = anew()
+    await Promise.all([connect(id), second.connect(other, sharedRoute(other), op)])
+    assert.equal(ran(node, '--login'), 1)
+    await Promise.all([connector.disconnect(id, op), second.disconnect(other, op), connect(third)])
+    assert.ok(await second.find(third, op))
+    onlySession(node)
   })
 
   it('takes nothing away that is in use, and no disk of another volume', async t => {
