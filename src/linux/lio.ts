@@ -95,7 +95,7 @@ async function findGroup(host: Host, path: string): Promise<Group | undefined> {
     // While the kernel disables a group and waits for its sessions, this waits too.
     enabled === '1' ? readAttribute(host, `${path}/attrib/authentication`) : '',
     host.files.list(`${path}/acls`),
-    shownBy(host, `${path}/lun/${LUN}`),
+    lunShows(host, path, LUN),
   ])
   const acls = await Promise.all((initiators ?? []).map(initiator => findAcl(host, path, initiator)))
   return {
@@ -131,10 +131,15 @@ export async function accessTo(host: Host, acl: string, lun: string): Promise<Ac
   return protect === '0' ? 'read-write' : protect === '1' ? 'read-only' : 'none'
 }
 
-/** The LUNs of a group and what they show: paths of configfs, undefined for one that shows nothing yet or any more. */
-export async function listLuns(host: Host, group: string): Promise<{ name: string; shows: string | undefined }[]> {
+export interface Lun {
+  readonly name: string
+  /** A path of configfs; undefined for one that shows nothing yet or any more. */
+  readonly shows: string | undefined
+}
+
+export async function listLuns(host: Host, group: string): Promise<Lun[]> {
   const names = ((await host.files.list(`${group}/lun`)) ?? []).filter(isLun)
-  return await Promise.all(names.map(async name => ({ name, shows: await shownBy(host, `${group}/lun/${name}`) })))
+  return await Promise.all(names.map(async name => ({ name, shows: await lunShows(host, group, name) })))
 }
 
 /** LUNs that the initiator sees, or that were about to be shown. */
@@ -157,7 +162,8 @@ export function isUnset(text: string): boolean {
 export const LINK = 'ashlar'
 
 /** The path of configfs that the LUN leads to. There is one link at most, whatever its name. */
-async function shownBy(host: Host, lun: string): Promise<string | undefined> {
+export async function lunShows(host: Host, group: string, name: string): Promise<string | undefined> {
+  const lun = `${group}/lun/${name}`
   const own = await host.files.readLink(`${lun}/${LINK}`)
   const [other] = own === undefined ? await linksIn(host, lun) : []
   const destination = other === undefined ? own : await host.files.readLink(`${lun}/${other}`)

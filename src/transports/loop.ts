@@ -99,6 +99,7 @@ function createExporter(host: Host, nodeId: string): Exporter {
     reaches: node => isSameNode(node, nodeId),
     enrol: (_id, _node, _op, work) => work({}),
     ready: async () => undefined,
+    settle: async () => undefined,
     async export(volume, backing, [claim], op) {
       const route = {
         backingFile: backing.path,

@@ -57,6 +57,8 @@ export interface Exporter {
   export(volume: Volume, backing: Backing, claims: readonly [Claim, ...Claim[]], op: Op): Promise<Route>
   /** Waits until the node of this claim can reach what was exported to it. Throws Unavailable. */
   ready(id: VolumeId, claim: Claim, op: Op): Promise<void>
+  /** What can be judged only when every volume was looked at: takes away what no claim gives, and lets nodes in that wait. */
+  settle(op: Op): Promise<void>
   /** After this the node cannot write any more. Throws VolumeInUse when that cannot be achieved. */
   unexport(id: VolumeId, node: NodeId, op: Op): Promise<void>
   /** The same for all nodes at once, whatever their names: nothing of the export is left. */

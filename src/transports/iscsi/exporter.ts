@@ -32,11 +32,6 @@ export function createExporter(host: Host, settings: IscsiSettings, target: Targ
       const document = documentOf(volume, backing, targetName(id), own, site)
       const units = shared.map(claim => unitOf(volume, backing, claim, site))
       if (units.length > 0 && !nodes) throw cannotShare(id, settings)
-      await nodes?.keepOnly(
-        id,
-        units.map(unit => unit.target),
-        op,
-      )
       if (own.length > 0) await target.apply(document, op)
       else if ((await target.find(document.target, op))?.initiators.length) await target.remove(document.target, op)
       for (const unit of units) await nodes?.add(unit, op)
@@ -48,6 +43,9 @@ export function createExporter(host: Host, settings: IscsiSettings, target: Targ
     async ready(id, { node, session }, op) {
       if (session) await nodes?.ready(id, node, op)
     },
+    async settle(op) {
+      await nodes?.settle(op)
+    },
     async unexport(id, node, op) {
       const { initiator } = parseNodeId(node)
       if (initiator !== undefined) {
@@ -58,7 +56,7 @@ export function createExporter(host: Host, settings: IscsiSettings, target: Targ
       if (left?.initiators.length === 0) await target.remove(left.target, op)
     },
     async withdraw(id, op) {
-      await nodes?.keepOnly(id, [], op)
+      await nodes?.withdraw(id, op)
       await target.remove(targetName(id), op)
     },
     async requireGrowable(id, op) {

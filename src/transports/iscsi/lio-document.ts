@@ -9,8 +9,8 @@ import {
   isUnset,
   LUN,
   listGroups,
-  listLuns,
   lunName,
+  lunShows,
   mappedLuns,
   readAttribute,
 } from '../../linux/lio.ts'
@@ -59,14 +59,7 @@ export async function unitDifferences(host: Host, unit: UnitDocument): Promise<s
   const own = backstorePath(id)
   await expectBackstore(host, own, unit, expect)
   await expectGroup(host, unit, expect)
-  const luns = (await listLuns(host, groupPath(target))).filter(
-    ({ name, shows }) => shows === own || name === lunName(lun),
-  )
-  expect(
-    'the list of its LUNs',
-    luns.map(({ name, shows }) => `${name} ${shows}`),
-    `${lunName(lun)} ${own}`,
-  )
+  expect(`LUN ${lun}`, await lunShows(host, groupPath(target), lunName(lun)), own)
   for (const { initiator, readonly } of rights) {
     const acl = aclPath(groupPath(target), initiator)
     expect(`the access of ${initiator}`, await accessTo(host, acl, lunName(lun)), readonly ? 'read-only' : 'read-write')

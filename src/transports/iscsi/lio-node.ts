@@ -7,9 +7,11 @@ import {
   findBackstore,
   type Group,
   groupPath,
+  type Lun,
   listGroups,
   listLuns,
   lunName,
+  lunShows,
 } from '../../linux/lio.ts'
 import {
   ensureAcl,
@@ -49,7 +51,7 @@ export const nodeTargets = (host: Host): NodeTargets => ({
   open: target => open(host, target),
   take: (target, id, op) => take(host, target, id, op),
   list: id => listUnits(host, id),
-  find: target => unitsOf(host, target),
+  find: (target, id) => unitsOf(host, target, id),
 })
 
 async function add(host: Host, unit: UnitDocument, op: Op): Promise<void> {
@@ -73,12 +75,14 @@ async function add(host: Host, unit: UnitDocument, op: Op): Promise<void> {
   if (!groups) await ensureFabric(host, op)
   await waitIfEnding(host, target, groups ?? [], op)
   const isMade = groups?.some(group => group.path === path) === true
-  if (!isMade || (await unitDifferences(host, unit)).length > 0) {
-    for (const group of groups ?? []) await close(host, unit, group, op)
+  // Of an earlier publish, or of a call that was cut short.
+  const left = luns.filter(({ name: each, shows }) => shows === undefined || (shows === own && each !== name))
+  if (!isMade || left.length > 0 || (await unitDifferences(host, unit)).length > 0) {
+    for (const group of groups ?? []) await close(host, unit, group, left, op)
     await completeBackstore(host, own, backstore, unit)
     await ensureGroup(host, path)
     await ensureAttributes(host, path, attributesOf(rights), !isMade)
-    if ((await listLuns(host, path)).every(({ shows }) => shows !== own)) await linkLun(host, path, own, name)
+    if ((await lunShows(host, path, name)) === undefined) await linkLun(host, path, own, name)
   }
   for (const { initiator, readonly, chap } of rights) {
     await ensureAcl(host, path, initiator)
@@ -91,22 +95,19 @@ async function add(host: Host, unit: UnitDocument, op: Op): Promise<void> {
   if (wrong.length > 0) throw missing(`export ${backing.path} as LUN ${lun} of ${target}`, wrong.join(', '))
 }
 
-/** Takes away what the document does not give: other initiators, and other ways to the same volume. */
-async function close(host: Host, { target, id, lun, rights }: UnitDocument, group: Group, op: Op): Promise<void> {
+/** Takes away what the document does not give: other initiators, what is left, and the right to write of who may only read. */
+async function close(host: Host, unit: UnitDocument, group: Group, left: readonly Lun[], op: Op): Promise<void> {
+  const { target, lun, rights } = unit
   const { path } = group
   if (path !== groupPath(target)) return await removeGroup(host, path, op)
   const isHolder = ({ initiator }: { initiator: string }) => rights.some(right => right.initiator === initiator)
   // The node would log in to what shows it nothing: its other volumes would get I/O errors.
   if (group.enabled && !group.acls.some(isHolder)) await disableGroup(host, target, group, op)
   for (const acl of group.acls) if (!isHolder(acl)) await removeAcl(host, acl.path, op)
-  for (const { name, shows } of await listLuns(host, path)) {
-    const isLeft = shows === undefined || (shows === backstorePath(id) && name !== lunName(lun))
-    if (
-      isLeft ||
-      (name === lunName(lun) && (await mayWrite(host, group, name)) && rights.some(({ readonly }) => readonly))
-    )
-      await removeUnit(host, group, { name, shows }, op)
-  }
+  for (const each of left) await removeUnit(host, group, each, op)
+  const own = { name: lunName(lun), shows: backstorePath(unit.id) }
+  if (rights.some(({ readonly }) => readonly) && (await mayWrite(host, group, own.name)))
+    await removeUnit(host, group, own, op)
 }
 
 /** A writer that becomes a reader may have writes under way. */
@@ -144,12 +145,7 @@ async function take(host: Host, target: string, id: VolumeId, op: Op): Promise<v
 }
 
 /** The kernel takes no new command for it from its first step on, and comes back from its last when none is left. */
-async function removeUnit(
-  host: Host,
-  group: Group,
-  { name, shows }: { name: string; shows: string | undefined },
-  op: Op,
-): Promise<void> {
+async function removeUnit(host: Host, group: Group, { name, shows }: Lun, op: Op): Promise<void> {
   if (shows !== undefined && hasSessions(group)) await requireAnswerBelow(host, shows, op)
   for (const acl of group.acls) await unmapLun(host, acl.path, name, op)
   await removeLun(host, `${group.path}/lun/${name}`, op)

@@ -7,7 +7,7 @@ import { parseNodeId } from '../../volume/node-id.ts'
 import type { Op } from '../../volume/op.ts'
 import type { Claim, NodeId, VolumeId } from '../../volume/types.ts'
 import type { Ledger } from '../transport.ts'
-import { nodeTargetName } from './names.ts'
+import { nodeTargetName, poolOfNodeTarget } from './names.ts'
 import type { NodeTargets, ShownUnit, UnitDocument } from './target.ts'
 
 /** Longer than the controller takes to look at all exports again. */
@@ -22,56 +22,54 @@ export interface NodeExports {
     op: Op,
     work: (session: NonNullable<Claim['session']>) => Promise<T>,
   ): Promise<T>
-  /** Adds the unit, and opens the node's target if that was the last that was missing. */
   add(unit: UnitDocument, op: Op): Promise<void>
+  /** As Exporter.ready, of one of them. */
   ready(id: VolumeId, node: NodeId, op: Op): Promise<void>
+  /** As Exporter.settle. */
+  settle(op: Op): Promise<void>
   take(id: VolumeId, node: NodeId, op: Op): Promise<void>
-  /** Takes all units of the volume away but those below these targets. */
-  keepOnly(id: VolumeId, targets: readonly string[], op: Op): Promise<void>
+  /** From all nodes at once. */
+  withdraw(id: VolumeId, op: Op): Promise<void>
   list(id?: VolumeId): Promise<ShownUnit[]>
 }
 
 export function createNodeExports(targets: NodeTargets, ledger: Ledger): NodeExports {
   /** Who changes the target of a node, or what its claims agree upon, has it alone. */
-  const alone = <T>(id: VolumeId, target: string, op: Op, work: () => Promise<T>) =>
-    ledger.alone(poolOf(id), target, op, work)
-  const claimsOf = async (pool: string, target: string) =>
-    [...(await ledger.claims(pool))].flatMap(([id, claims]) =>
-      claims
-        .filter(({ node, session }) => session && targetOf(id, node) === target)
-        .map(({ session }) => ({ id, session })),
-    )
-  const missingIn = async (pool: string, target: string): Promise<VolumeId[]> => {
-    const shown = (await targets.find(target)) ?? []
-    const isThere = (id: VolumeId) => shown.some(unit => unit.id === id && unit.initiator !== undefined)
-    return (await claimsOf(pool, target)).map(({ id }) => id).filter(id => !isThere(id))
+  const alone = <T>(target: string, op: Op, work: () => Promise<T>) =>
+    ledger.alone(poolOfNodeTarget(target) ?? '', target, op, work)
+  const look = async (target: string): Promise<Look> =>
+    lookAt(target, (await targets.find(target)) ?? [], await ledger.claims(poolOfNodeTarget(target) ?? ''))
+  /** Answers what is missing. */
+  const openIfWhole = async (target: string, op: Op): Promise<readonly VolumeId[]> => {
+    const { missing } = await look(target)
+    if (missing.length > 0) return missing
+    return await alone(target, op, async () => {
+      const now = await look(target)
+      if (now.missing.length === 0 && now.units.length > 0) await targets.open(target, op)
+      return now.missing
+    })
   }
+  const take = async (target: string, id: VolumeId, op: Op) =>
+    await alone(target, op, () => targets.take(target, id, op))
   return {
     async enrol(id, node, key, op, work) {
       const target = targetOf(id, node)
-      return await alone(id, target, op, async () => {
-        const [other] = await claimsOf(poolOf(id), target)
-        if (other?.session) return await work(other.session)
+      return await alone(target, op, async () => {
+        const { session } = await look(target)
+        if (session) return await work(session)
         const name = await key()
         return await work({ nonce: randomBytes(16).toString('hex'), ...(name !== undefined && { key: name }) })
       })
     },
-    async add(unit, op) {
-      const { id, target } = unit
-      await alone(id, target, op, async () => {
-        await targets.add(unit, op)
-        const isOpen = (await targets.find(target))?.some(({ enabled }) => enabled)
-        if (!isOpen && (await missingIn(poolOf(id), target)).length === 0) await targets.open(target, op)
-      })
-    },
+    add: (unit, op) => alone(unit.target, op, () => targets.add(unit, op)),
     async ready(id, node, op) {
       const target = targetOf(id, node)
       await waitFor(
         { asked: `publish ${id} to node ${node}`, timeoutMs: READY_MS },
         async () => {
-          const unit = (await targets.find(target))?.find(each => each.id === id)
-          if (unit?.enabled) return
-          const missing = await missingIn(poolOf(id), target)
+          if ((await targets.find(target, id))?.some(({ enabled }) => enabled)) return
+          const missing = await openIfWhole(target, op)
+          if (missing.length === 0) return
           throw new NotYet(
             `${target} accepts logins when all volumes of the node are exported again; missing: ${missing.join(', ')}`,
           )
@@ -79,15 +77,48 @@ export function createNodeExports(targets: NodeTargets, ledger: Ledger): NodeExp
         op,
       )
     },
+    async settle(op) {
+      for (const [target, units] of Map.groupBy(await targets.list(), unit => unit.target)) {
+        const { strange } = await look(target)
+        for (const { id } of strange)
+          await alone(target, op, async () => {
+            // Read again: a publish may have come meanwhile, and has the target alone when it adds.
+            if ((await look(target)).strange.some(unit => unit.id === id)) await targets.take(target, id, op)
+          })
+        if (units.some(({ enabled }) => !enabled)) await openIfWhole(target, op)
+      }
+    },
     async take(id, node, op) {
       const target = targetOf(id, node)
-      if (await targets.find(target)) await alone(id, target, op, () => targets.take(target, id, op))
+      if (await targets.find(target, id)) await take(target, id, op)
     },
-    async keepOnly(id, kept, op) {
-      const strange = (await targets.list(id)).map(({ target }) => target).filter(target => !kept.includes(target))
-      for (const target of strange) await alone(id, target, op, () => targets.take(target, id, op))
+    async withdraw(id, op) {
+      for (const { target } of await targets.list(id)) await take(target, id, op)
     },
     list: id => targets.list(id),
+  }
+}
+
+interface Look {
+  readonly units: readonly ShownUnit[]
+  /** What the claims of its node agree upon; undefined while there are none. */
+  readonly session: Claim['session']
+  /** Claimed for the node, and not there. */
+  readonly missing: readonly VolumeId[]
+  /** There, and claimed by nobody, though the pool knows the volume. */
+  readonly strange: readonly ShownUnit[]
+}
+
+function lookAt(target: string, units: readonly ShownUnit[], claims: ReadonlyMap<VolumeId, readonly Claim[]>): Look {
+  const own = [...claims].flatMap(([id, all]) =>
+    all.filter(({ node, session }) => session && targetOf(id, node) === target).map(({ session }) => ({ id, session })),
+  )
+  const isThere = (id: VolumeId) => units.some(unit => unit.id === id && unit.initiator !== undefined)
+  return {
+    units,
+    session: own[0]?.session,
+    missing: own.map(({ id }) => id).filter(id => !isThere(id)),
+    strange: units.filter(unit => claims.has(unit.id) && !own.some(({ id }) => id === unit.id)),
   }
 }
 

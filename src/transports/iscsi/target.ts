@@ -91,8 +91,8 @@ export interface NodeTargets {
   take(target: string, id: VolumeId, op: Op): Promise<void>
   /** The units of all targets of nodes, or those of one volume. */
   list(id?: VolumeId): Promise<ShownUnit[]>
-  /** The units of one target; undefined when there is no such target. */
-  find(target: string): Promise<ShownUnit[] | undefined>
+  /** The units of one target, or the one of a volume; undefined when there is no such target. */
+  find(target: string, id?: VolumeId): Promise<ShownUnit[] | undefined>
 }
 
 /** All methods are safe to repeat, also after a crash at any instant, and touch nothing that this driver did not make. */
