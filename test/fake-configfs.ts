@@ -3,16 +3,8 @@ import { posix } from 'node:path'
 import type { Host, HostFiles } from '../src/host/host.ts'
 import { Unavailable } from '../src/volume/errors.ts'
 import { Secret } from '../src/volume/secret.ts'
-import {
-  type Device,
-  deviceFolder,
-  type Group,
-  type Open,
-  openOf,
-  type Reached,
-  reachedBy,
-  targetFolder,
-} from './fake-lio.ts'
+import { type Device, deviceFolder, type Group, targetFolder } from './fake-lio.ts'
+import { type Open, openOf, type Reached, reachedBy } from './fake-lio-view.ts'
 import { type Entry, type Folder, folder, refuse, show } from './fake-tree.ts'
 
 export interface FakeConfigfs {

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host, HostFiles } from '../../src/host/host.ts'
 import { localHost } from '../../src/host/local.ts'
 import { lio } from '../../src/transports/iscsi/lio.ts'
-import { serialOf, targetName } from '../../src/transports/iscsi/names.ts'
-import type { Chap, ExportDocument, Right } from '../../src/transports/iscsi/target.ts'
+import { lunOf, nodeTargetName, serialOf, targetName } from '../../src/transports/iscsi/names.ts'
+import type { Chap, ExportDocument, Right, UnitDocument } from '../../src/transports/iscsi/target.ts'
 import { Secret } from '../../src/volume/secret.ts'
 import { failure, MIB, testOp } from '../fixtures.ts'
 import { diskOf, iscsiadm, login, logout, PORTAL, write } from './lio-initiator.ts'
@@ -20,6 +20,7 @@ const FOLDER = join(process.env['TMPDIR'] ?? '/tmp', 'lio')
 const op = testOp()
 const host = localHost()
 const target = lio.open(host)
+const nodes = target.nodes ?? assert.fail('LIO has no targets of nodes')
 
 const run = (file: string, ...args: string[]): string => execFileSync(file, args, { encoding: 'utf8' }).trim()
 const read = (path: string): string => readFileSync(path, 'utf8').trim()
@@ -205,6 +206,54 @@ const tests: Record<string, () => Promise<void>> = {
       await target.remove(document.target, op)
       console.log(`revoked from ${what} in ${Math.round(ms)} ms`)
     }
+  },
+
+  async 'takes a LUN of a node away from a writer, and another writer in the same session goes on'() {
+    const name = nodeTargetName('p', A)
+    const unit = (n: number): UnitDocument => {
+      const document = volume(n)
+      const id = document.target.slice(document.target.indexOf('vol-'))
+      return { ...document, id, target: name, lun: lunOf(id, 'n') }
+    }
+    const [one, two] = [unit(20), unit(21)]
+    for (const each of [one, two]) await nodes.add(each, op)
+    assert.equal(login(one, A), 24, 'it is not open yet')
+    await nodes.open(name, op)
+    assert.equal(login(one, A), 0)
+    const [first, second] = [diskOf(one, one.lun), diskOf(two, two.lun)]
+    const writers = [first, second].map(disk => {
+      const load = spawn('dd', ['if=/dev/urandom', `of=/dev/${disk}`, 'bs=4096', 'oflag=direct'], { stdio: 'ignore' })
+      return { load, ended: new Promise<number | null>(resolve => load.once('exit', resolve)) }
+    })
+    await sleep(700)
+    for (const isCut of [false, true]) {
+      const [taken, disk] = isCut ? [two, second] : [one, first]
+      if (isCut) run('ip', 'link', 'set', 'lo', 'down')
+      assert.ok(statSync(taken.backing.path).blocks > 0)
+      const started = performance.now()
+      if (isCut) await nodes.add(unit(22), op)
+      await nodes.take(name, taken.id, op)
+      const [ms, state] = [performance.now() - started, run('sha256sum', taken.backing.path)]
+      const going = isCut ? undefined : statSync(two.backing.path).mtimeMs
+      await sleep(1000)
+      if (isCut) run('ip', 'link', 'set', 'lo', 'up')
+      await sleep(3000)
+      assert.equal(run('sha256sum', taken.backing.path), state, 'a write came after')
+      if (going !== undefined) {
+        assert.ok(statSync(two.backing.path).mtimeMs > going, 'the other writer stands still')
+        assert.equal(writers[1]?.load.exitCode, null, 'the other writer met an error')
+      }
+      assert.equal(await writers[isCut ? 1 : 0]?.ended, 1, 'the writer met no error')
+      assert.equal(run('sh', '-c', 'ls /sys/class/iscsi_session | wc -l'), '1')
+      // Not by way of what the kernel remembers: it asks, and there is no such unit.
+      writeFileSync(`/sys/block/${disk}/device/rescan`, '1')
+      assert.equal(read(`/sys/block/${disk}/size`), '0')
+      console.log(`took a LUN away, ${isCut ? 'cable cut' : 'alive'}, in ${Math.round(ms)} ms`)
+    }
+    await nodes.take(name, unit(22).id, op)
+    logout(one)
+    for (const n of [20, 21, 22]) await target.remove(volume(n).target, op)
+    assert.ok(!/vol-|node-/.test(tree()))
   },
 
   async 'grows under a session'() {

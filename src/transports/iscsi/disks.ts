@@ -1,7 +1,9 @@
 // Which disks of which sessions are a volume's: all below a target of its own, below a node's those that bear its serial number.
 import type { Host } from '../../host/host.ts'
+import { type Device, findDevice } from '../../linux/device.ts'
 import { disksOf, listSessions, type Session, type Unit } from '../../linux/iscsi-session.ts'
 import { readUnitSerial } from '../../linux/scsi.ts'
+import { WrongDevice } from '../../volume/errors.ts'
 import { parseVolumeId } from '../../volume/ids.ts'
 import type { VolumeId } from '../../volume/types.ts'
 import { poolOfNodeTarget, serialOf, targetName, volumeOfSerial, volumeOfTarget } from './names.ts'
@@ -18,7 +20,7 @@ export function mayShow(target: string, id: VolumeId): boolean {
   return target === targetName(id) || (pool !== undefined && pool === parseVolumeId(id)?.pool)
 }
 
-export async function disksOfVolume(host: Host, id: VolumeId): Promise<Disk[]> {
+async function disksOfVolume(host: Host, id: VolumeId): Promise<Disk[]> {
   return await pickDisks(host, id, disksOf(await listSessions(host, target => mayShow(target, id))))
 }
 
@@ -38,4 +40,24 @@ export async function volumeOfDisk(host: Host, { target }: Session, kname: strin
   const pool = poolOfNodeTarget(target)
   if (pool === undefined) return volumeOfTarget(target)
   return volumeOfSerial(pool, (await readUnitSerial(host, kname)) ?? '')
+}
+
+export interface Found {
+  readonly device: Device
+  readonly session: Session
+  readonly lun: number
+}
+
+/** Two disks of one volume have two page caches: what is written to one does not show on the other. */
+export async function findDisk(host: Host, id: VolumeId): Promise<Found | undefined> {
+  const [disk, second] = await disksOfVolume(host, id)
+  if (disk && second) {
+    throw new WrongDevice({
+      asked: `find the device of ${id}`,
+      found: `both /dev/${disk.kname} and /dev/${second.kname} are disks of it`,
+      next: 'stop what uses it and log out of one session by hand (iscsiadm -m session -r N --logout)',
+    })
+  }
+  const device = disk && (await findDevice(host, disk.kname))
+  return device && { device, session: disk.session, lun: disk.unit.lun }
 }

@@ -3,43 +3,38 @@ import type { Host } from '../../host/host.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
 import { NotSupported, PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
 import { parseNodeId } from '../../volume/node-id.ts'
+import type { Op } from '../../volume/op.ts'
 import type { Backing, Claim, Route, Volume, VolumeId } from '../../volume/types.ts'
 import type { Exported, Exporter, Ledger } from '../transport.ts'
 import { deriveChap, type Keys, readKeys } from './chap.ts'
 import { lunOf, serialOf, targetName, volumeOfTarget } from './names.ts'
-import { createNodeExports, targetOf } from './node-exports.ts'
+import { createNodeExports, type NodeExports, targetOf } from './node-exports.ts'
 import { type ChapRoute, encodeIscsiRoute } from './route.ts'
 import type { ExportDocument, Right, Shown, ShownUnit, Target, UnitDocument } from './target.ts'
 
+/** How volumes of this host are served. */
+interface Way {
+  readonly settings: IscsiSettings
+  readonly target: Target
+  readonly nodes: NodeExports | undefined
+  /** Those of the key file now. */
+  keys(): Promise<Keys>
+}
+
 export function createExporter(host: Host, settings: IscsiSettings, target: Target, ledger: Ledger): Exporter {
   const nodes = target.nodes && createNodeExports(target.nodes, ledger)
-  const readOwnKeys = async (): Promise<Keys> =>
+  const keys = async (): Promise<Keys> =>
     settings.chap === 'none' ? new Map() : await readKeys(host.files, settings.chapKeyFile ?? '')
+  const way: Way = { settings, target, nodes, keys }
   return {
     isLocal: false,
     reaches: node => parseNodeId(node).initiator !== undefined,
     async enrol(id, node, op, work) {
       if (!nodes || settings.layout === 'per-volume') return await work({})
-      const newestKey = async () => [...(await readOwnKeys()).keys()][0]
+      const newestKey = async () => [...(await keys()).keys()][0]
       return await nodes.enrol(id, node, newestKey, op, session => work({ session }))
     },
-    async export(volume, backing, claims, op) {
-      const { id } = volume
-      requireOwnInitiators(id, claims)
-      const site: Site = { settings, keys: await readOwnKeys() }
-      // As each claim says, whatever the setting has become: another way would end the session.
-      const [own, shared] = [claims.filter(({ session }) => !session), claims.filter(({ session }) => session)]
-      const document = documentOf(volume, backing, targetName(id), own, site)
-      const units = shared.map(claim => unitOf(volume, backing, claim, site))
-      if (units.length > 0 && !nodes) throw cannotShare(id, settings)
-      if (own.length > 0) await target.apply(document, op)
-      else if ((await target.find(document.target, op))?.initiators.length) await target.remove(document.target, op)
-      for (const unit of units) await nodes?.add(unit, op)
-      const [first] = claims
-      return first.session
-        ? routeOf(unitOf(volume, backing, first, site), first, site)
-        : routeOf({ ...document, lun: target.lun }, first, site)
-    },
+    export: (volume, backing, claims, op) => exportAs(way, volume, backing, claims, op),
     async ready(id, { node, session }, op) {
       if (session) await nodes?.ready(id, node, op)
     },
@@ -76,18 +71,43 @@ export function createExporter(host: Host, settings: IscsiSettings, target: Targ
       })
       return new Map(found)
     },
-    async requireUnused(id, op) {
-      const shown = await target.find(targetName(id), op)
-      if (!shown) return
-      const units = (await nodes?.list(id)) ?? []
-      const holders = [...shown.initiators.map(({ name }) => name), ...units.map(unit => unit.initiator ?? unit.target)]
-      throw new VolumeInUse({
-        asked: `delete ${id}`,
-        found: `${shown.target} is exported to ${holders.join(', ') || 'nobody'}`,
-        next: 'unpublish it first',
-      })
-    },
+    requireUnused: (id, op) => requireUnexported(way, id, op),
   }
+}
+
+async function exportAs(
+  { settings, target, nodes, keys }: Way,
+  volume: Volume,
+  backing: Backing,
+  claims: readonly [Claim, ...Claim[]],
+  op: Op,
+): Promise<Route> {
+  const { id } = volume
+  requireOwnInitiators(id, claims)
+  const site: Site = { settings, keys: await keys() }
+  // As each claim says, whatever the setting has become: another way would end the session.
+  const [own, shared] = [claims.filter(({ session }) => !session), claims.filter(({ session }) => session)]
+  const document = documentOf(volume, backing, targetName(id), own, site)
+  if (shared.length > 0 && !nodes) throw cannotShare(id, settings)
+  if (own.length > 0) await target.apply(document, op)
+  else if ((await target.find(document.target, op))?.initiators.length) await target.remove(document.target, op)
+  for (const claim of shared) await nodes?.add(unitOf(volume, backing, claim, site), op)
+  const [first] = claims
+  return first.session
+    ? routeOf(unitOf(volume, backing, first, site), first, site)
+    : routeOf({ ...document, lun: target.lun }, first, site)
+}
+
+async function requireUnexported({ target, nodes }: Way, id: VolumeId, op: Op): Promise<void> {
+  const shown = await target.find(targetName(id), op)
+  if (!shown) return
+  const units = (await nodes?.list(id)) ?? []
+  const holders = [...shown.initiators.map(({ name }) => name), ...units.map(unit => unit.initiator ?? unit.target)]
+  throw new VolumeInUse({
+    asked: `delete ${id}`,
+    found: `${shown.target} is exported to ${holders.join(', ') || 'nobody'}`,
+    next: 'unpublish it first',
+  })
 }
 
 /** Two nodes under one name would be one to the target: it could not take the right of one of them away. */

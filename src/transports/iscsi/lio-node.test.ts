@@ -178,26 +178,25 @@ describe('a target of a node, after a kill', () => {
   })
 
   it('leaves nothing behind, however it was made and taken away', async () => {
-    const nothing = await afterwards(async () => undefined)
+    const { left: nothing } = await afterwards(async () => true)
     for (let n = 0; ; n += 1) {
-      let isMade = false
-      const left = await afterwards(async ({ fake, nodes }) => {
-        isMade = !(await isKilled(fake, n, () => nodes.add(unitOf(ONE, CHAP), op)))
-      })
+      const { left, isEnd } = await afterwards(
+        async ({ fake, nodes }) => !(await isKilled(fake, n, () => nodes.add(unitOf(ONE, CHAP), op))),
+      )
       assert.deepEqual(left, nothing, `killed before change ${n}`)
-      if (isMade) break
+      if (isEnd) break
     }
     for (let n = 0; ; n += 1) {
-      let isTaken = false
-      const left = await afterwards(async ({ fake, nodes }) => {
+      const { left, isEnd } = await afterwards(async ({ fake, nodes }) => {
         for (const id of [ONE, TWO]) await nodes.add(unitOf(id), op)
         await nodes.open(TARGET, op)
         fake.login(TARGET, A)
-        isTaken = !(await isKilled(fake, n, () => nodes.take(TARGET, ONE, op)))
+        const isTaken = !(await isKilled(fake, n, () => nodes.take(TARGET, ONE, op)))
         assert.equal(fake.sessions(TARGET), 1)
+        return isTaken
       })
       assert.deepEqual(left, nothing, `killed before change ${n}`)
-      if (isTaken) break
+      if (isEnd) break
     }
   })
 
@@ -232,14 +231,16 @@ describe('a target of a node, after a kill', () => {
 })
 
 /** All that is in configfs after every volume was taken away. */
-async function afterwards(work: (all: ReturnType<typeof scene>) => Promise<unknown>): Promise<string[]> {
+async function afterwards(
+  work: (all: ReturnType<typeof scene>) => Promise<boolean>,
+): Promise<{ left: string[]; isEnd: boolean }> {
   const all = scene()
   await all.fake.host.files.makeDirectory('/sys/kernel/config/target/iscsi')
   await all.fake.host.files.makeDirectory(`${CORE}/fileio_1095977042`)
-  await work(all)
+  const isEnd = await work(all)
   for (const id of [ONE, TWO]) {
     await all.nodes.take(TARGET, id, testOp())
     await all.target.remove(targetName(id), op)
   }
-  return all.fake.dump()
+  return { left: all.fake.dump(), isEnd }
 }

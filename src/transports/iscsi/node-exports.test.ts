@@ -12,8 +12,9 @@ import { describeVolume } from '../../controller/list-volumes.ts'
 import { publishVolume, unpublishVolume } from '../../controller/publish-volume.ts'
 import { restoreExports } from '../../controller/restore-exports.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
+import { encodeVolumeId } from '../../volume/ids.ts'
 import { lio } from './lio.ts'
-import { nodeTargetName, targetName } from './names.ts'
+import { nodeTargetName, serialOf, targetName } from './names.ts'
 import { type IscsiRoute, parseIscsiRoute } from './route.ts'
 
 const op = testOp()
@@ -72,7 +73,7 @@ describe('layout per-node', () => {
     assert.ok(kernel.login(TARGET, A))
     assert.equal((await describeVolume(site, one, op)).condition.abnormal, false)
     const exporter = site.exporters.get('iscsi')
-    await assert.rejects(async () => exporter?.requireUnused(one, op), failure('failed-precondition', /node\.a/))
+    await assert.rejects(async () => await exporter?.requireUnused(one, op), failure('failed-precondition', /node\.a/))
     await unpublish(one)
     assert.deepEqual([filesReached(), kernel.sessions(TARGET)], [[two], 1])
     await exporter?.requireUnused(one, op)
@@ -262,11 +263,25 @@ describe('restoring targets of nodes', () => {
     await pool.release(one, NODE)
     await restoreExports(site, op)
     assert.deepEqual([filesReached(), kernel.sessions(TARGET)], [[two], 1])
+    const B = 'iqn.2026-01.dev.ashlar:node.b'
+    const ofOthers = encodeVolumeId('p', 'of another driver with a pool of this name')
+    const { nodes } = lio.open(kernel.host)
+    const target = nodeTargetName('p', B)
+    for (const [lun, id] of [two, ofOthers].entries()) {
+      const backing = { path: id === two ? (await pool.backing(id)).path : `/elsewhere/${id}/data`, size: MIB }
+      kernel.files.set(backing.path, MIB)
+      const rights = [{ initiator: B, readonly: false }]
+      const rest = { rights, portals: ['10.0.0.1:3260'], serial: serialOf(id), sectorSize: 512 }
+      await nodes?.add({ id, lun, target, backing, ...rest }, op)
+    }
+    await nodes?.open(target, op)
+    await restoreExports(site, op)
+    assert.deepEqual([filesReached(nodeTargetName('p', B)), filesReached()], [[unknown], [two]])
     await pool.release(two, NODE)
     await restoreExports(site, op)
     assert.equal(kernel.login(TARGET, A), false)
     assert.deepEqual(
-      kernel.dump().filter(line => line.includes('vol-')),
+      kernel.dump().filter(line => line.includes(one) || line.includes(two)),
       [],
     )
   })

@@ -49,8 +49,7 @@ export function createNodeExports(targets: NodeTargets, ledger: Ledger): NodeExp
       return now.missing
     })
   }
-  const take = async (target: string, id: VolumeId, op: Op) =>
-    await alone(target, op, () => targets.take(target, id, op))
+  const take = (target: string, id: VolumeId, op: Op) => alone(target, op, () => targets.take(target, id, op))
   return {
     async enrol(id, node, key, op, work) {
       const target = targetOf(id, node)
@@ -69,10 +68,7 @@ export function createNodeExports(targets: NodeTargets, ledger: Ledger): NodeExp
         async () => {
           if ((await targets.find(target, id))?.some(({ enabled }) => enabled)) return
           const missing = await openIfWhole(target, op)
-          if (missing.length === 0) return
-          throw new NotYet(
-            `${target} accepts logins when all volumes of the node are exported again; missing: ${missing.join(', ')}`,
-          )
+          if (missing.length > 0) throw new NotYet(isWaitingFor(target, missing))
         },
         op,
       )
@@ -98,6 +94,9 @@ export function createNodeExports(targets: NodeTargets, ledger: Ledger): NodeExp
     list: id => targets.list(id),
   }
 }
+
+const isWaitingFor = (target: string, missing: readonly VolumeId[]): string =>
+  `${target} accepts logins when all volumes of the node are exported again; missing: ${missing.join(', ')}`
 
 interface Look {
   readonly units: readonly ShownUnit[]
