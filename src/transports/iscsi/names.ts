@@ -30,10 +30,11 @@ export function poolOfNodeTarget(target: string): string | undefined {
 
 /**
  * The LUN of a volume below a node's target: of this publish only, and never another volume's. A disk that a node kept from
- * before would come to life again, and write, if its number was given away. 48 bits: three levels of a LUN (SAM-5 4.7).
+ * before would come to life again, and write, if its number was given away. 31 bits: more are too many for scans (max_lun of
+ * iscsi_tcp) and for iscsiadm.
  */
 export function lunOf(id: VolumeId, nonce: string): number {
-  return Number.parseInt(digest(`ashlar lun ${id} ${nonce}`).slice(0, 12), 16) || 1
+  return Number.parseInt(digest(`ashlar lun ${id} ${nonce}`).slice(0, 8), 16) >>> 1 || 1
 }
 
 /** The volume of a pool that a unit with this serial number is. */

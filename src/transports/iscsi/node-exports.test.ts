@@ -276,7 +276,7 @@ describe('restoring targets of nodes', () => {
     }
     await nodes?.open(target, op)
     await restoreExports(site, op)
-    assert.deepEqual([filesReached(nodeTargetName('p', B)), filesReached()], [[unknown], [two]])
+    assert.deepEqual([filesReached(nodeTargetName('p', B)), filesReached()], [[ofOthers], [two]])
     await pool.release(two, NODE)
     await restoreExports(site, op)
     assert.equal(kernel.login(TARGET, A), false)

@@ -58,8 +58,8 @@ export function parseIscsiRoute(id: VolumeId, initiator: string, route: Route): 
   const mode = get('chap', matches(/^(none|one-way|mutual)$/)) as ChapRoute['mode']
   return {
     target,
-    // Of a node's target 48 bits at most: see lunOf.
-    lun: Number(get('lun_id', matches(target === targetName(id) ? /^\d{1,3}$/ : /^\d{1,15}$/))),
+    // Of a node's target 31 bits at most: see lunOf.
+    lun: Number(get('lun_id', matches(target === targetName(id) ? /^\d{1,3}$/ : /^\d{1,10}$/))),
     portals: get('portals', text => text.split(',').every(isPortal)).split(','),
     serial: get('serial', text => text !== '' && text === serialOf(id)),
     size: BigInt(get('size', matches(/^\d{1,19}$/))),
