@@ -76,7 +76,9 @@ describe('a target of a node', () => {
     assert.ok(own.findIndex(each => each.startsWith(`unlink ${GROUP}/lun/`)) > 0)
     assert.ok(!own.some(each => each.includes(`${GROUP}/enable`)))
     await nodes.take(TARGET, TWO, op)
+    const last = fake.changes.length
     await nodes.take(TARGET, THREE, op)
+    assert.equal(fake.changes[last], `write ${GROUP}/enable 0`, 'the node would find an empty target')
     assert.equal(await nodes.find(TARGET), undefined)
     await nodes.take(TARGET, THREE, op)
     for (const id of [ONE, TWO, THREE]) await target.remove(targetName(id), op)
