@@ -228,6 +228,18 @@ describe('a change of the layout', () => {
     assert.equal((await back.publish(young)).target, targetName(young))
   })
 
+  it('leaves no way of before open, if the claim that gave it was taken away by hand', async t => {
+    const { path, kernel, make, publish, pool } = await start(t, { layout: 'per-volume' })
+    const id = await make('one')
+    await publish(id)
+    assert.ok(kernel.login(targetName(id), A))
+    await pool.release(id, NODE)
+    const changed = await boot(path, {}, kernel)
+    await changed.publish(id)
+    assert.deepEqual([kernel.open(targetName(id)), kernel.sessions(targetName(id))], [[], 0])
+    assert.deepEqual(changed.filesReached(), [id])
+  })
+
   it('makes claims that older versions refuse: they would take the right away elsewhere', async t => {
     const { path, make, publish } = await start(t)
     const [id] = [await make('one')]
