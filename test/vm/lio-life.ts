@@ -4,13 +4,13 @@ import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Host, HostFiles } from '../../src/host/host.ts'
 import { localHost } from '../../src/host/local.ts'
 import { lio } from '../../src/transports/iscsi/lio.ts'
 import { lunOf, nodeTargetName, serialOf, targetName } from '../../src/transports/iscsi/names.ts'
 import type { Chap, ExportDocument, Right, UnitDocument } from '../../src/transports/iscsi/target.ts'
 import { Secret } from '../../src/volume/secret.ts'
 import { failure, MIB, testOp } from '../fixtures.ts'
+import { dying } from './dying-host.ts'
 import { diskOf, iscsiadm, login, logout, PORTAL, write } from './lio-initiator.ts'
 
 const CONFIG = '/sys/kernel/config/target'
@@ -37,25 +37,8 @@ function volume(n: number, size = 64n * MIB, rights: readonly Right[] = [writer(
   return { ...names, backing: { path, size }, sectorSize: 4096, portals: [PORTAL, '[::1]:3260'], rights }
 }
 
-const CHANGES = ['write', 'link', 'makeDirectory', 'removeFile', 'removeDirectory'] as const
-class Killed extends Error {}
-
-/** Does its first `n` changes only; then every one throws, as if the process were gone. */
-function dying(n: number): { host: Host; isDead: () => boolean } {
-  let left = n
-  const files: Record<string, unknown> = { ...host.files }
-  for (const name of CHANGES) {
-    files[name] = async (...args: never[]) => {
-      left -= 1
-      if (left < 0) throw new Killed()
-      await (host.files[name] as (...all: never[]) => Promise<unknown>)(...args)
-    }
-  }
-  return { host: { ...host, files: files as unknown as HostFiles }, isDead: () => left < 0 }
-}
-
 async function isKilled(n: number, work: (on: typeof target) => Promise<void>): Promise<boolean> {
-  const { host: mortal, isDead } = dying(n)
+  const { host: mortal, isDead } = dying(host, n)
   try {
     await work(lio.open(mortal))
     return false
