@@ -41,7 +41,9 @@ const readArguments = () => {
   return { ...values, layers: LAYERS.filter(isWanted) }
 }
 
-const runLayer = async (layer: Layer, filters: Pick<LayerContext, 'only' | 'files'>): Promise<TestResult[]> => {
+type Filters = Pick<LayerContext, 'only' | 'files'>
+
+const runLayer = async (layer: Layer, filters: Filters): Promise<TestResult[]> => {
   const missing = firstMissing(layer.needs)
   if (missing !== undefined) return [failure(`the ${layer.name} layer can run here`, missing)]
   const reportDirectory = mkdtempSync(join(tmpdir(), 'ashlar-reports-'))
@@ -87,17 +89,32 @@ const printReport = ({ layer, results, durationMs }: LayerReport): void => {
   print(`${layer.padEnd(9)} ${countsLine(countResults(results))}  (${(durationMs / 1000).toFixed(1)} s)`)
 }
 
+const reportOf = async (layer: Layer, filters: Filters): Promise<LayerReport> => {
+  const start = performance.now()
+  const results = await runLayer(layer, filters)
+  return { layer: layer.name, results, durationMs: Math.round(performance.now() - start) }
+}
+
+/** Layers that run at the same time: neighbours that need nothing of each other. */
+const groupsOf = (layers: readonly Layer[]): Layer[][] => {
+  const groups: Layer[][] = []
+  for (const layer of layers) {
+    const last = groups.at(-1)
+    if (last && layer.besideOthers === true && last.every(each => each.besideOthers === true)) last.push(layer)
+    else groups.push([layer])
+  }
+  return groups
+}
+
 const main = async (): Promise<number> => {
   const { layers, only, files, bail, json } = readArguments()
   const filters = { ...(only === undefined ? {} : { only }), ...(files === undefined ? {} : { files }) }
   const reports: LayerReport[] = []
-  for (const layer of layers) {
-    const start = performance.now()
-    const results = await runLayer(layer, filters)
-    const report = { layer: layer.name, results, durationMs: Math.round(performance.now() - start) }
-    reports.push(report)
-    printReport(report)
-    if (bail === true && countResults(results).failed > 0) break
+  for (const group of groupsOf(layers)) {
+    const done = await Promise.all(group.map(layer => reportOf(layer, filters)))
+    for (const report of done) printReport(report)
+    reports.push(...done)
+    if (bail === true && done.some(({ results }) => countResults(results).failed > 0)) break
   }
   if (reports.every(report => report.results.length === 0)) {
     reports.push({

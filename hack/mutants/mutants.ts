@@ -187,6 +187,24 @@ export const MUTANTS: readonly Mutant[] = [
     'if (false)',
   ),
   unit(
+    'src/transports/iscsi/connector.ts',
+    'the demand for as much proof as the node wants',
+    'requireStrength(settings.chap, route)',
+    '',
+  ),
+  unit(
+    'src/controller/restore-exports.ts',
+    'the look at who can reach an export',
+    '.filter(({ node }) => reaches(node))',
+    '',
+  ),
+  unit(
+    'src/controller/expand-volume.ts',
+    'the question whether the target can grow',
+    'if (size > volume.size) await exporter.requireGrowable(id, op)',
+    '',
+  ),
+  unit(
     'src/linux/iscsiadm.ts',
     'the order not to scan at login',
     "['node.session.scan', 'manual'],",

@@ -182,7 +182,9 @@ function meaningOf(command: Command, asked: string, outcome: Outcome): Output {
   if (exitCode === undefined || outcome.isMaxBuffer) {
     throw new CommandFailed({
       asked,
-      found: `ended by ${outcome.signal ?? outcome.code ?? 'an unknown cause'}`,
+      found: outcome.isMaxBuffer
+        ? 'it prints without end'
+        : `ended by ${outcome.signal ?? outcome.code ?? 'an unknown cause'}`,
       next: 'see the log',
       code: undefined,
     })

@@ -1,4 +1,5 @@
 // Changes of LIO through configfs: each is a few system calls, is safe to repeat, and says what the kernel refused.
+import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
 import { isCode } from '../host/local-files.ts'
 import { DriverError, EffectMissing, MissingPrivilege, Unavailable } from '../volume/errors.ts'
@@ -19,6 +20,7 @@ import {
   targetPath,
   UNSET,
 } from './lio.ts'
+import { closingSilentLogins } from './lio-logins.ts'
 import { ensureModules } from './modprobe.ts'
 import { NotYet, waitFor } from './wait.ts'
 
@@ -194,9 +196,10 @@ export async function switchGroup(host: Host, group: string, enabled: boolean): 
 
 /** Takes a right away; ends its sessions, and waits for what they were writing. */
 export async function removeAcl(host: Host, acl: string, op: Op): Promise<void> {
+  const portals = (await host.files.list(join(acl, '../../np'))) ?? []
   await untilGone(host, acl, op, async isFirst => {
     for (const lun of isFirst ? [LUN] : await mappedLuns(host, acl)) await removeLinked(host, `${acl}/${lun}`, isFirst)
-    await host.files.removeDirectory(acl)
+    await closingSilentLogins(host, portals, () => host.files.removeDirectory(acl), op)
   })
 }
 

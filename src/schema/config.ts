@@ -48,7 +48,7 @@ export interface IscsiSettings {
   layout: 'per-volume' | 'per-node'
   /** Controller: the addresses of the storage host for nodes, IP:PORT. A node has none. */
   portals: string[]
-  /** How initiators, and for `mutual` targets too, prove themselves. The same on controller and nodes. */
+  /** How initiators, and for `mutual` targets too, prove themselves. On a node: the least that it accepts. */
   chap: 'none' | 'one-way' | 'mutual'
   /** What CHAP secrets are derived from; the same file on controller and nodes. */
   chapKeyFile?: string

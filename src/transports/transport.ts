@@ -29,7 +29,7 @@ export interface Exported {
   readonly troubles: readonly string[]
 }
 
-export type Terms = Pick<Claim, 'session'>
+export type Terms = Pick<Claim, 'chap' | 'session'>
 
 /** What an exporter may ask the pools where one thing serves several volumes. */
 export interface Ledger {

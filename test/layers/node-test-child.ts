@@ -35,6 +35,9 @@ const events = run({
 })
 for await (const event of events as AsyncIterable<TestEvent>) {
   if (event.type === 'test:stdout' || event.type === 'test:stderr') process.stderr.write(event.data.message ?? '')
+  // Seeds and figures; node's own counts name no file.
+  if (event.type === 'test:diagnostic' && event.data.file !== undefined)
+    process.stderr.write(`${event.data.message ?? ''}\n`)
   for (const result of collector.feed(event)) send({ result })
 }
 for (const result of collector.finish()) send({ result })

@@ -77,7 +77,8 @@ export const runNodeTests = async (layer: NodeTestLayer): Promise<TestResult[]> 
   }, layer.timeoutMs)
   const onSignal = (signal: NodeJS.Signals): void => {
     killGroup(child)
-    process.exit(signal === 'SIGINT' ? 130 : 143)
+    // Layers that run beside this one have children of their own to end.
+    setImmediate(() => process.exit(signal === 'SIGINT' ? 130 : 143))
   }
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
 

@@ -20,6 +20,8 @@ export interface Layer {
   name: string
   needs: readonly Requirement[]
   run: (context: LayerContext) => Promise<TestResult[]>
+  /** Runs beside its neighbours: it needs nothing that they could take from it. */
+  besideOthers?: boolean
   /** Runs only when it is named: it takes too long for every run. */
   onlyByName?: boolean
   /** The layer has compared its skips with a list of its own. */
@@ -54,9 +56,9 @@ export const LAYERS: readonly Layer[] = [
     needs: [],
     run: ({ root, only }) => runChecks(root, only === undefined ? undefined : new RegExp(only)),
   },
-  { name: 'unit', needs: [], run: inProcess('src/**/*.test.ts', 2 * MINUTE) },
-  { name: 'contract', needs: [], run: inProcess('test/contract/**/*.test.ts', 2 * MINUTE) },
-  { name: 'meta', needs: [], run: inProcess('test/meta/**/*.test.ts', 2 * MINUTE) },
+  { name: 'unit', needs: [], besideOthers: true, run: inProcess('src/**/*.test.ts', 2 * MINUTE) },
+  { name: 'contract', needs: [], besideOthers: true, run: inProcess('test/contract/**/*.test.ts', 2 * MINUTE) },
+  { name: 'meta', needs: [], besideOthers: true, run: inProcess('test/meta/**/*.test.ts', 2 * MINUTE) },
   { name: 'proto', needs: ['go'], run: perProcess('test/proto/**/*.test.ts', 5 * MINUTE) },
   {
     name: 'loop',
@@ -81,5 +83,5 @@ export const LAYERS: readonly Layer[] = [
     run: perProcess('test/iscsi-long/**/*.test.ts', 600 * MINUTE),
     onlyByName: true,
   },
-  { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE) },
+  { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE, availableParallelism()) },
 ]

@@ -4,12 +4,11 @@ import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import fc from 'fast-check'
-import type { Command, HostFiles } from '../../src/host/host.ts'
+import type { Command, Host, HostFiles } from '../../src/host/host.ts'
 import { type SshHost, sshHost } from '../../src/host/ssh.ts'
 import type { SshSettings } from '../../src/host/ssh-client.ts'
-import { CommandFailed } from '../../src/volume/errors.ts'
 import { Secret } from '../../src/volume/secret.ts'
+import { hostCommandsContract, isAlive, NOTE, pidIn, sh } from '../contract/host-commands.ts'
 import { hostFilesContract } from '../contract/host-files.ts'
 import { failure, recordingLogger, temporaryFolder, testOp } from '../fixtures.ts'
 import { waitUntil } from '../patience.ts'
@@ -26,20 +25,6 @@ after(async () => {
   await sshd.end()
 })
 
-const sh = (script: string, rest: Partial<Command> = {}, ...args: (string | Secret)[]): Command => ({
-  file: 'sh',
-  args: ['-c', script, 'sh', ...args],
-  timeoutMs: 20_000,
-  onAbort: 'kill',
-  ...rest,
-})
-/** Not a zombie either: whoever is process 1 here may not wait for orphans. */
-const isAlive = (pid: number): boolean => {
-  const path = `/proc/${pid}/stat`
-  return existsSync(path) && !/\) [ZX] /.test(readFileSync(path, 'utf8'))
-}
-const pidIn = (note: string): number => Number(readFileSync(note, 'utf8'))
-const NOTE = 'echo $$ > "$1.tmp"; mv "$1.tmp" "$1"'
 const leftovers = (): string[] => readdirSync('/run').filter(name => name.startsWith('ashlar-ssh.'))
 
 // The host is made when the tests begin.
@@ -48,48 +33,22 @@ describe('files of a machine behind ssh', () => {
   for (const [what, run] of Object.entries(hostFilesContract(files))) it(what, run)
 })
 
+const commands: Pick<Host, 'run' | 'hold'> = {
+  run: (command, op) => host.run(command, op),
+  hold: (command, op) => host.hold(command, op),
+}
+describe('commands on a machine behind ssh', () => {
+  for (const [what, run] of Object.entries(hostCommandsContract(commands))) it(what, run)
+})
+
 describe('a command', () => {
-  it('answers output and exit code when the code has a meaning', async () => {
+  it('is told from ssh, names the machine, and leaves nothing there', async () => {
     for (const onAbort of ['kill', 'finish'] as const) {
-      const run = (script: string, rest: Partial<Command> = {}) => host.run(sh(script, { onAbort, ...rest }), testOp())
-      assert.deepEqual(await run('echo out; echo err >&2'), { code: 0, stdout: 'out\n', stderr: 'err\n' })
-      assert.deepEqual(await run('printf out; printf err >&2; exit 255', { okCodes: [255] }), {
-        code: 255,
-        stdout: 'out',
-        stderr: 'err',
-      })
-      await assert.rejects(run('echo no such thing >&2; exit 3', { okCodes: [0, 2] }), (error: CommandFailed) => {
-        assert.ok(error instanceof CommandFailed)
-        assert.equal(error.code, 3)
-        assert.match(error.message, /on 127\.0\.0\.1: exit code 3: no such thing;/)
-        return true
-      })
-      await assert.rejects(run('kill -9 $$'), failure('internal', /137/))
-      assert.equal((await run('cat')).stdout, '')
-      assert.equal((await run('cat', { stdin: 'text' })).stdout, 'text')
-      assert.equal((await run('cat', { stdin: new Secret('key') })).stdout, 'key')
-      assert.equal((await run("printf '\\377\\000\\200\\012'", { encoding: 'latin1' })).stdout, '\u00ff\u0000\u0080\n')
-      const { stdout } = await run('echo "$PATH|$LC_ALL|$HOME$USER$SSH_CLIENT"')
-      assert.equal(stdout, '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|C|\n')
-      await assert.rejects(
-        run('', { file: 'no-such-program-7f' }),
-        failure('unavailable', /no-such-program-7f is not installed/),
-      )
+      const run = (script: string, okCodes: number[]) => host.run(sh(script, { onAbort, okCodes }), testOp())
+      assert.equal((await run('exit 255', [255])).code, 255)
+      await assert.rejects(run('exit 3', [0]), failure('internal', /on 127\.0\.0\.1: exit code 3/))
     }
     assert.deepEqual(leftovers(), [])
-  })
-
-  it('gets any arguments exactly as they are', async () => {
-    const word = fc.string({ unit: 'binary' }).map(text => text.replaceAll('\0', ''))
-    const nasty = fc.constantFrom("'", '"', '\\', '\n', '$(id)', '`id`', '!', '*', '-n', '', ' ', '\r')
-    const words = fc.array(fc.oneof(word, nasty), { maxLength: 30 })
-    await fc.assert(
-      fc.asyncProperty(words, fc.constantFrom('kill', 'finish'), async (args, onAbort) => {
-        const print = sh('for each; do printf "%s\\0" "$each"; done', { onAbort }, ...args)
-        assert.equal((await host.run(print, testOp())).stdout, args.map(each => `${each}\0`).join(''))
-      }),
-      { numRuns: 12 },
-    )
   })
 
   it('runs beside many others', async () => {
@@ -101,15 +60,7 @@ describe('a command', () => {
     )
   })
 
-  it('that prints without end is ended', async t => {
-    const note = join(await temporaryFolder(t), 'pid')
-    await assert.rejects(host.run(sh(`${NOTE}; exec yes`, {}, note), testOp()), failure('internal', /without end/))
-    await waitUntil('its end', () => !isAlive(pidIn(note)))
-  })
-})
-
-describe('time and abort', () => {
-  it('a killable command is killed over there when its time is up, with all that it started', async t => {
+  it('is killed over there with all that it started', async t => {
     const note = join(await temporaryFolder(t), 'pid')
     await assert.rejects(
       host.run(sh(`${NOTE}; sleep 61; echo`, { timeoutMs: 1500 }, note), testOp()),
@@ -119,36 +70,7 @@ describe('time and abort', () => {
     assert.throws(() => execFileSync('pgrep', ['-x', '-f', 'sleep 61']))
   })
 
-  it('a killable command is killed over there when the caller goes, and does not start when he has gone', async t => {
-    const note = join(await temporaryFolder(t), 'pid')
-    const caller = new AbortController()
-    // It does not listen to SIGTERM.
-    const script = `trap "" TERM; ${NOTE}; while :; do sleep 0.1; done`
-    const running = host.run(sh(script, {}, note), testOp(caller.signal))
-    await waitUntil('its note', () => existsSync(note))
-    caller.abort()
-    await assert.rejects(running, failure('cancelled'))
-    assert.equal(isAlive(pidIn(note)), false)
-    await assert.rejects(host.run(sh('echo > "$1"', {}, `${note}2`), testOp(caller.signal)), failure('cancelled'))
-    assert.equal(existsSync(`${note}2`), false)
-  })
-
-  it('a command that must finish does, whoever goes and however long it takes', async t => {
-    const note = join(await temporaryFolder(t), 'note')
-    const caller = new AbortController()
-    const lines: string[] = []
-    const op = { ...testOp(caller.signal), log: recordingLogger(lines) }
-    const script = 'echo > "$1.begun"; while [ ! -e "$1.end" ]; do sleep 0.05; done; echo done > "$1"; echo out'
-    const running = host.run(sh(script, { onAbort: 'finish', timeoutMs: 1 }, note), op)
-    await waitUntil('its begin', () => existsSync(`${note}.begun`))
-    caller.abort()
-    await waitUntil('a warning', () => lines.some(line => line.includes('"warn"')))
-    writeFileSync(`${note}.end`, '')
-    assert.equal((await running).stdout, 'out\n')
-    assert.equal(readFileSync(note, 'utf8'), 'done\n')
-  })
-
-  it('a command that must finish does when the connection is lost, and its answer is fetched', async t => {
+  it('that must finish does when the connection is lost, and its answer is fetched', async t => {
     const note = join(await temporaryFolder(t), 'note')
     const script = 'echo > "$1.begun"; while [ ! -e "$1.end" ]; do sleep 0.05; done; echo done > "$1"; echo out; exit 7'
     const running = host.run(sh(script, { onAbort: 'finish', okCodes: [7] }, note), testOp())
@@ -207,20 +129,6 @@ describe('a connection', () => {
 })
 
 describe('a program that is held', () => {
-  it('runs until it is let go, and ends when its input does', async t => {
-    const note = join(await temporaryFolder(t), 'note')
-    const letGo = await host.hold(sh('cat; echo ended > "$1"', {}, note), testOp())
-    assert.ok(!existsSync(note))
-    await letGo()
-    assert.equal(readFileSync(note, 'utf8'), 'ended\n')
-  })
-
-  it('that does not echo, but ends, is an error with its code', async () => {
-    const ends = (script: string) => host.hold(sh(script), testOp())
-    await assert.rejects(ends('exit 75'), (error: CommandFailed) => error.code === 75)
-    await assert.rejects(host.hold({ file: 'no-such-program-7f', args: [] }, testOp()), CommandFailed)
-  })
-
   it('ends when the driver is killed: its lock is free', async t => {
     const lock = join(await temporaryFolder(t), 'lock')
     const driver = spawn(process.execPath, [join(import.meta.dirname, 'ssh-holder.ts'), lock], {

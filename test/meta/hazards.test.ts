@@ -29,10 +29,14 @@ const lines = read('docs/hazards.md').split('\n')
 const rows = lines.flatMap(parseRow)
 
 /** What a template fills in is "…". */
-/** Also those of a contract, which are named as methods. */
+/** `it('title', ...)`; in a contract `async 'title'(t) ...` and `'title': () => ...`. */
+const TITLES = [
+  /\b(?:test\(|it\(|async)\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1[,(]/g,
+  /^ +(['"`])((?:\\.|(?!\1)[^\\])*)\1: \(/gm,
+]
 const titlesIn = (file: string): Set<string> =>
   new Set(
-    [...read(file).matchAll(/\b(?:test\(|it\(|async)\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1[,(]/g)].map(([, , title = '']) =>
+    TITLES.flatMap(pattern => [...read(file).matchAll(pattern)]).map(([, , title = '']) =>
       title.replaceAll(/\$\{[^}]*\}/g, '…').replaceAll(/\\(.)/g, '$1'),
     ),
   )

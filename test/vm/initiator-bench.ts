@@ -1,7 +1,6 @@
 // The bench of the initiator's tests: LIO on a storage host, open-iscsi and the node's half of iSCSI on another VM.
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { Lab } from '../../hack/lab/lab.ts'
 import type { IscsiSettings } from '../../src/schema/config.ts'
 import { initiatorName, serialOf, targetName } from '../../src/transports/iscsi/names.ts'
@@ -97,8 +96,8 @@ export async function requireNothing(bench: Bench, { target }: { target: string 
   assert.equal(await bench.node(`{ ${REMAINS(target)}; } 2>/dev/null || true`), '')
 }
 
-export async function withBench(t: TestContext, use: (bench: Bench) => Promise<void>): Promise<void> {
-  const lab = new Lab({ topology: TOPOLOGY, attached: true, log: line => t.diagnostic(line) })
+export async function withBench(use: (bench: Bench) => Promise<void>): Promise<void> {
+  const lab = new Lab({ topology: TOPOLOGY, attached: true })
   try {
     await lab.up()
     const machine = lab.vm('node-a')

@@ -239,7 +239,7 @@ async function cableCut(bench: Bench): Promise<void> {
 }
 
 test('the initiator', async t => {
-  await withBench(t, async bench => {
+  await withBench(async bench => {
     await t.test('connects two volumes and takes them away one by one', () => twoVolumes(bench))
     await t.test('waits for no dead portal', () => deadPortal(bench))
     await t.test('proves itself by CHAP, one way and both, and tells nobody', () => chapSecrets(bench))

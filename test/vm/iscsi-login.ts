@@ -1,6 +1,7 @@
 // The two halves of an iSCSI login, sent by hand: RFC 7143 section 11.12.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { isCode } from '../../src/host/local-files.ts'
 
 /** Stages of a login, as CSG and NSG count them. */
 const [SECURITY, OPERATIONAL, FULL_FEATURE] = [0, 1, 3]
@@ -14,11 +15,13 @@ export interface HalfLogin {
 export async function beginLogin(port: number, initiator: string, target: string): Promise<HalfLogin> {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
+  socket.on('error', () => undefined) // the target may close it at any time
   const names = [`InitiatorName=${initiator}`, `TargetName=${target}`, 'SessionType=Normal', 'AuthMethod=None']
   socket.write(loginRequest(SECURITY, OPERATIONAL, names))
   if ((await answer(socket)) !== 0) throw new Error('the target refuses the first half of the login')
   return {
     async finish() {
+      if (socket.destroyed) return false
       socket.write(loginRequest(OPERATIONAL, FULL_FEATURE, ['HeaderDigest=None']))
       const accepted = (await answer(socket)) === 0
       socket.destroy()
@@ -43,9 +46,13 @@ function loginRequest(from: number, to: number, keys: readonly string[]): Buffer
 /** The status class of a login response: 0 is success; undefined when the connection is closed instead. */
 async function answer(socket: Socket): Promise<number | undefined> {
   let bytes = Buffer.alloc(0)
-  for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    bytes = Buffer.concat([bytes, chunk])
-    if (bytes.length >= 48 && bytes.length >= 48 + bytes.readUIntBE(5, 3)) return bytes[36]
+  try {
+    for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes = Buffer.concat([bytes, chunk])
+      if (bytes.length >= 48 && bytes.length >= 48 + bytes.readUIntBE(5, 3)) return bytes[36]
+    }
+  } catch (error) {
+    if (!isCode(error, 'ECONNRESET') && !isCode(error, 'EPIPE')) throw error
   }
   return undefined
 }

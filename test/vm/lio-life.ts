@@ -1,52 +1,33 @@
 // Runs in a guest: the target of its kernel, driven through configfs, with initiators of the same machine.
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { localHost } from '../../src/host/local.ts'
-import { lio } from '../../src/transports/iscsi/lio.ts'
-import { lunOf, nodeTargetName, serialOf, targetName } from '../../src/transports/iscsi/names.ts'
-import type { Chap, ExportDocument, Right, UnitDocument } from '../../src/transports/iscsi/target.ts'
+import { lunOf, nodeTargetName } from '../../src/transports/iscsi/names.ts'
+import type { Chap, ExportDocument, UnitDocument } from '../../src/transports/iscsi/target.ts'
 import { Secret } from '../../src/volume/secret.ts'
-import { failure, MIB, testOp } from '../fixtures.ts'
-import { dying } from './dying-host.ts'
+import { failure, MIB } from '../fixtures.ts'
+import { beginLogin } from './iscsi-login.ts'
+import {
+  A,
+  B,
+  CONFIG,
+  FOLDER,
+  HBA,
+  host,
+  isKilled,
+  nodes,
+  op,
+  read,
+  reader,
+  run,
+  target,
+  tree,
+  volume,
+  writer,
+} from './lio-bench.ts'
 import { diskOf, iscsiadm, login, logout, PORTAL, write } from './lio-initiator.ts'
-
-const CONFIG = '/sys/kernel/config/target'
-const HBA = `${CONFIG}/core/fileio_1095977042`
-const [A, B] = ['iqn.2026-01.dev.ashlar:node.a', 'iqn.2026-01.dev.ashlar:node.b'] as const
-const FOLDER = join(process.env['TMPDIR'] ?? '/tmp', 'lio')
-const op = testOp()
-const host = localHost()
-const target = lio.open(host)
-const nodes = target.nodes ?? assert.fail('LIO has no targets of nodes')
-
-const run = (file: string, ...args: string[]): string => execFileSync(file, args, { encoding: 'utf8' }).trim()
-const read = (path: string): string => readFileSync(path, 'utf8').trim()
-const tree = (): string => run('find', CONFIG, '-mindepth', '1')
-const writer = (initiator: string, chap?: Chap): Right => ({ initiator, readonly: false, ...(chap && { chap }) })
-const reader = (initiator: string): Right => ({ initiator, readonly: true })
-
-function volume(n: number, size = 64n * MIB, rights: readonly Right[] = [writer(A)]): ExportDocument {
-  const id = `vol-p-${String(n).padStart(32, 'a')}`
-  const path = join(FOLDER, `${id}.data`)
-  writeFileSync(path, '')
-  truncateSync(path, Number(size))
-  const names = { target: targetName(id), serial: serialOf(id) }
-  return { ...names, backing: { path, size }, sectorSize: 4096, portals: [PORTAL, '[::1]:3260'], rights }
-}
-
-async function isKilled(n: number, work: (on: typeof target) => Promise<void>): Promise<boolean> {
-  const { host: mortal, isDead } = dying(host, n)
-  try {
-    await work(lio.open(mortal))
-    return false
-  } catch (error) {
-    if (isDead()) return true
-    throw error
-  }
-}
 
 const tests: Record<string, () => Promise<void>> = {
   async 'loads what it needs, exports a volume with its identity, and leaves nothing'() {
@@ -237,6 +218,24 @@ const tests: Record<string, () => Promise<void>> = {
     logout(one)
     for (const n of [20, 21, 22]) await target.remove(volume(n).target, op)
     assert.ok(!/vol-|node-/.test(tree()))
+  },
+
+  async 'lets no login through that began before the right was taken away'() {
+    for (const rights of [[writer(A)], [writer(A), writer(B)]]) {
+      const document = volume(9, 64n * MIB, rights)
+      await target.apply(document, op)
+      const half = await beginLogin(3260, A, document.target)
+      const started = performance.now()
+      await target.revoke(document.target, A, op)
+      console.log(`revoked beside half a login in ${Math.round(performance.now() - started)} ms`)
+      assert.equal(await half.finish(), false)
+      const left = (await target.find(document.target, op))?.initiators ?? []
+      assert.deepEqual(
+        left.map(({ name, sessions }) => [name, sessions]),
+        rights.length > 1 ? [[B, 0]] : [],
+      )
+      await target.remove(document.target, op)
+    }
   },
 
   async 'grows under a session'() {

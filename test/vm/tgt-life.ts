@@ -65,6 +65,11 @@ const daemon = (): string =>
   }) ?? ''
 const filesOfDaemon = (): string[] =>
   readdirSync(`/proc/${daemon()}/fd`).map(fd => readlinkSync(`/proc/${daemon()}/fd/${fd}`))
+/** Their states, a letter each. */
+const threadsOfDaemon = (): string[] => {
+  const tasks = `/proc/${daemon()}/task`
+  return readdirSync(tasks).map(task => readFileSync(join(tasks, task, 'stat'), 'utf8').replace(/^.*\) (.).*$/s, '$1'))
+}
 const tgtadm = (...args: string[]): string => run('tgtadm', '--lld', 'iscsi', ...args)
 const foreign = (): string =>
   tgtadm('--op', 'show', '--mode', 'target')
@@ -104,9 +109,9 @@ const written = (at = 0): string =>
   readFileSync(file, 'latin1')
     .slice(at * 4096, at * 4096 + 4)
     .replaceAll('.', '')
-/** Writes all over the disk, again and again, until it is killed. */
-const writer = (disk: string) => {
-  const all = `of=/dev/${disk} bs=4k oflag=direct conv=notrunc iflag=fullblock`
+/** Writes all over the disk, again and again, until it is killed. `more`: arguments of dd. */
+const writer = (disk: string, more = '') => {
+  const all = `of=/dev/${disk} bs=4k oflag=direct conv=notrunc iflag=fullblock ${more}`
   return spawn('bash', ['-c', `while :; do date +%N | yes | dd ${all} 2>/dev/null; done`], { stdio: 'ignore' })
 }
 
@@ -177,8 +182,9 @@ await target.apply(documentOf([A]), op)
 login(A)
 disk = await until(findDisk)
 run('dmsetup', 'suspend', '--nolockfs', DISK)
-const stuck = writer(disk)
-await pause(1000)
+// tgtd acknowledges from memory; a flush goes to the disk, and the thread of tgtd that waits for it cannot be killed.
+const stuck = writer(disk, 'count=4 conv=fsync')
+await until(() => threadsOfDaemon().includes('D'))
 const caller = new AbortController()
 setTimeout(() => caller.abort(), 4000)
 await assert.rejects(target.revoke(TARGET, A, testOp(caller.signal)), failure('cancelled'))

@@ -1,9 +1,9 @@
 // CHAP secrets of a publish: both sides derive them from a key that they share, so that no secret ever travels.
 import { createHash, createHmac } from 'node:crypto'
 import type { HostFiles } from '../../host/host.ts'
-import { Unavailable } from '../../volume/errors.ts'
+import { Unavailable, VolumeInUse } from '../../volume/errors.ts'
 import { Secret } from '../../volume/secret.ts'
-import type { ChapRoute } from './route.ts'
+import type { ChapRoute, IscsiRoute } from './route.ts'
 import type { Chap, Credentials } from './target.ts'
 
 /** Fewer bytes could be guessed. */
@@ -40,6 +40,18 @@ export async function readKeys(files: HostFiles, path: string): Promise<Keys> {
 /** Tells which key was used, and nothing about it. */
 function nameOf(key: string): string {
   return createHash('sha256').update(`ashlar chap key name ${key}`).digest('hex').slice(0, 8)
+}
+
+const BY_STRENGTH: readonly ChapRoute['mode'][] = ['none', 'one-way', 'mutual']
+
+/** Who could change what travels to the node could else make it log in without a proof. Throws VolumeInUse. */
+export function requireStrength(least: ChapRoute['mode'], { target, chap: { mode } }: IscsiRoute): void {
+  if (BY_STRENGTH.indexOf(mode) >= BY_STRENGTH.indexOf(least)) return
+  throw new VolumeInUse({
+    asked: `log in to ${target}`,
+    found: `it was published with CHAP "${mode}", and this node wants at least "${least}"`,
+    next: 'give the controller the same iscsi.chap, then unpublish the volume and publish it again',
+  })
 }
 
 /** undefined without authentication. Throws Unavailable when the key is not in the file. */

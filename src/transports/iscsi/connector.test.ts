@@ -95,6 +95,16 @@ describe('connect', () => {
     assert.equal(onlySession(node).state, 'LOGGED_IN')
   })
 
+  it('logs in nowhere with less proof than the node is set to want', async () => {
+    const settings = { chap: 'mutual', chapKeyFile: '/key' } as const
+    const rest = { nonce: 'a'.repeat(32), key: 'b'.repeat(8) }
+    for (const chap of [{ mode: 'none' } as const, { mode: 'one-way', ...rest } as const]) {
+      const { node, connect } = setUp(undefined, settings)
+      await assert.rejects(connect({ chap }), failure('failed-precondition', /at least "mutual"/))
+      assert.deepEqual(node.said, [])
+    }
+  })
+
   it('makes a half-written record anew', async () => {
     const { node, connect } = setUp()
     node.kernel.set(`/proc/self/root/etc/iscsi/nodes/${targetName(id)}/10.0.0.1,3260,1/default`, '')

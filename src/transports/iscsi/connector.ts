@@ -10,6 +10,7 @@ import { DriverError } from '../../volume/errors.ts'
 import { type Op, SILENT, steady } from '../../volume/op.ts'
 import type { VolumeId } from '../../volume/types.ts'
 import type { Attachment, Connector } from '../transport.ts'
+import { requireStrength } from './chap.ts'
 import { findDisk, mayShow, volumeOfDisk } from './disks.ts'
 import { identityDoubt, proveUnchanged, requireAlive, troublesOfDisk, wrong } from './proof.ts'
 import { parseIscsiRoute } from './route.ts'
@@ -25,6 +26,7 @@ export function createConnector(host: Host, settings: IscsiSettings, name: strin
   return {
     connect: async (id, given, op) => {
       const route = parseIscsiRoute(id, name, given)
+      requireStrength(settings.chap, route)
       return await alone(id, () => sessions.connect(id, route, op))
     },
     find: async id => (await findDisk(host, id))?.device,

@@ -9,6 +9,7 @@ import { fakeHost } from '../../host/fake.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
 import { encodeVolumeId } from '../../volume/ids.ts'
 import type { Claim, Volume } from '../../volume/types.ts'
+import type { Exporter } from '../transport.ts'
 import { createExporter } from './exporter.ts'
 import { serialOf, targetName } from './names.ts'
 import { parseIscsiRoute } from './route.ts'
@@ -44,6 +45,8 @@ const setUp = (settings: Partial<IscsiSettings> = {}, growsOnline = true) => {
   const fake = fakeTarget(growsOnline)
   return { fake, exporter: createExporter(fakeHost([]), { ...SETTINGS, ...settings }, fake, EMPTY_LEDGER) }
 }
+
+const termsOf = (exporter: Exporter) => exporter.enrol(id, a.node, op, async terms => terms)
 
 describe('the iSCSI exporter', () => {
   it('gives the nodes of the claims their rights and nobody else, and answers a route that the node accepts', async () => {
@@ -96,16 +99,46 @@ describe('the iSCSI exporter', () => {
     const path = join(await temporaryFolder(t), 'key')
     await writeFile(path, 'k'.repeat(32))
     const { fake, exporter } = setUp({ chap: 'mutual', chapKeyFile: path })
-    const route = await exporter.export(volume, backing, [a, b], op)
+    const terms = await termsOf(exporter)
+    const route = await exporter.export(
+      volume,
+      backing,
+      [
+        { ...a, ...terms },
+        { ...b, ...terms },
+      ],
+      op,
+    )
     const rights = fake.documents.get(target)?.rights ?? []
     const secrets = rights.flatMap(({ chap }) => [chap?.password.reveal(), chap?.mutual?.password.reveal()])
     assert.equal(new Set(secrets).size, 4)
-    assert.ok(secrets.every(each => each !== undefined && !JSON.stringify(route).includes(each)))
-    await exporter.export(volume, backing, [{ ...a, nonce: 'c'.repeat(32) }, b], op)
+    assert.ok(secrets.every(each => each !== undefined && !JSON.stringify([route, terms]).includes(each)))
+    await exporter.export(volume, backing, [{ ...a, ...terms, nonce: 'c'.repeat(32) }], op)
     assert.notEqual(fake.documents.get(target)?.rights[0]?.chap?.password.reveal(), secrets[0])
     const broken = setUp({ chap: 'one-way', chapKeyFile: '/nonexistent/key' })
-    await assert.rejects(broken.exporter.export(volume, backing, [a], op), failure('unavailable', /CHAP/))
+    await assert.rejects(termsOf(broken.exporter), failure('unavailable', /CHAP/))
+    await assert.rejects(
+      broken.exporter.export(volume, backing, [{ ...a, ...terms }], op),
+      failure('unavailable', /CHAP/),
+    )
     assert.deepEqual(broken.fake.calls, [])
+  })
+
+  it('makes an export again as it was, whatever the settings have become: its nodes could not come back else', async t => {
+    const path = join(await temporaryFolder(t), 'key')
+    await writeFile(path, 'k'.repeat(32))
+    const before = setUp({ chap: 'mutual', chapKeyFile: path })
+    const claims = [{ ...a, ...(await termsOf(before.exporter)) }, b] as const
+    const route = await before.exporter.export(volume, backing, claims, op)
+    await writeFile(path, `${'n'.repeat(32)}\n${'k'.repeat(32)}\n`)
+    for (const chap of ['mutual', 'one-way', 'none'] as const) {
+      const after = setUp({ chap, chapKeyFile: path })
+      assert.deepEqual(await after.exporter.export(volume, backing, claims, op), route)
+      const [now, then] = [after, before].map(({ fake }) =>
+        fake.documents.get(target)?.rights.map(right => right.chap?.password.reveal()),
+      )
+      assert.deepEqual(now, then)
+    }
   })
 
   it('grows what is exported where the target can, and says what to do where it cannot', async () => {

@@ -4,7 +4,7 @@ import type { IscsiSettings } from '../../schema/config.ts'
 import { NotSupported, PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
 import { parseNodeId } from '../../volume/node-id.ts'
 import type { Op } from '../../volume/op.ts'
-import type { Backing, Claim, Route, Volume, VolumeId } from '../../volume/types.ts'
+import type { Backing, ChapTerms, Claim, Route, Volume, VolumeId } from '../../volume/types.ts'
 import type { Exported, Exporter, Ledger } from '../transport.ts'
 import { deriveChap, type Keys, readKeys } from './chap.ts'
 import { lunOf, serialOf, targetName, volumeOfTarget } from './names.ts'
@@ -23,16 +23,20 @@ interface Way {
 
 export function createExporter(host: Host, settings: IscsiSettings, target: Target, ledger: Ledger): Exporter {
   const nodes = target.nodes && createNodeExports(target.nodes, ledger)
-  const keys = async (): Promise<Keys> =>
-    settings.chap === 'none' ? new Map() : await readKeys(host.files, settings.chapKeyFile ?? '')
+  const keys = async (): Promise<Keys> => await readKeys(host.files, settings.chapKeyFile ?? '')
+  const termsOfNow = async (): Promise<{ chap?: ChapTerms }> => {
+    const { chap: mode } = settings
+    if (mode === 'none') return {}
+    const [key = ''] = (await keys()).keys()
+    return { chap: { mode, key } }
+  }
   const way: Way = { settings, target, nodes, keys }
   return {
     isLocal: false,
     reaches: node => parseNodeId(node).initiator !== undefined,
     async enrol(id, node, op, work) {
-      if (!nodes || settings.layout === 'per-volume') return await work({})
-      const newestKey = async () => [...(await keys()).keys()][0]
-      return await nodes.enrol(id, node, newestKey, op, session => work({ session }))
+      if (!nodes || settings.layout === 'per-volume') return await work(await termsOfNow())
+      return await nodes.enrol(id, node, termsOfNow, op, session => work({ session }))
     },
     export: (volume, backing, claims, op) => exportAs(way, volume, backing, claims, op),
     async ready(id, { node, session }, op) {
@@ -84,7 +88,8 @@ async function exportAs(
 ): Promise<Route> {
   const { id } = volume
   requireOwnInitiators(id, claims)
-  const site: Site = { settings, keys: await keys() }
+  const needsKeys = claims.some(({ chap, session }) => chap ?? session?.chap)
+  const site: Site = { settings, keys: needsKeys ? await keys() : new Map() }
   // As each claim says, whatever the setting has become: another way would end the session.
   const [own, shared] = [claims.filter(({ session }) => !session), claims.filter(({ session }) => session)]
   const document = documentOf(volume, backing, targetName(id), own, site)
@@ -94,8 +99,8 @@ async function exportAs(
   for (const claim of shared) await nodes?.add(unitOf(volume, backing, claim, site), op)
   const [first] = claims
   return first.session
-    ? routeOf(unitOf(volume, backing, first, site), first, site)
-    : routeOf({ ...document, lun: target.lun }, first, site)
+    ? routeOf(unitOf(volume, backing, first, site), first)
+    : routeOf({ ...document, lun: target.lun }, first)
 }
 
 async function requireUnexported({ target, nodes }: Way, id: VolumeId, op: Op): Promise<void> {
@@ -146,20 +151,20 @@ function unitOf(volume: Volume, backing: Backing, claim: Claim, site: Site): Uni
   return { ...document, id, lun: lunOf(id, claim.nonce ?? '') }
 }
 
-function chapOf({ nonce = '', session }: Claim, { settings: { chap: mode }, keys }: Site): ChapRoute {
-  const [newest = ''] = keys.keys()
-  return mode === 'none' ? { mode } : { mode, nonce: session?.nonce ?? nonce, key: session?.key ?? newest }
+function chapOf(claim: Claim): ChapRoute {
+  const { nonce = '', chap } = claim.session ?? claim
+  return chap ? { ...chap, nonce } : { mode: 'none' }
 }
 
 function rightOf(target: string, claim: Claim, site: Site): Right {
   const initiator = parseNodeId(claim.node).initiator ?? ''
-  const chap = deriveChap(site.keys, chapOf(claim, site), { target, initiator })
+  const chap = deriveChap(site.keys, chapOf(claim), { target, initiator })
   return { initiator, readonly: claim.readonly, ...(chap && { chap }) }
 }
 
-function routeOf(document: ExportDocument & { readonly lun: number }, claim: Claim, site: Site): Route {
+function routeOf(document: ExportDocument & { readonly lun: number }, claim: Claim): Route {
   const { target, lun, portals, serial, backing, sectorSize } = document
-  const chap = chapOf(claim, site)
+  const chap = chapOf(claim)
   const route = { target, lun, portals, serial, size: backing.size, sectorSize, readonly: claim.readonly, chap }
   // As udev would name it; a hint for people, and no node needs it.
   const path = `/dev/disk/by-path/ip-${portals[0]}-iscsi-${target}-lun-${lun}`

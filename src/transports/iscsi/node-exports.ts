@@ -5,7 +5,7 @@ import { InvalidRequest } from '../../volume/errors.ts'
 import { parseVolumeId } from '../../volume/ids.ts'
 import { parseNodeId } from '../../volume/node-id.ts'
 import type { Op } from '../../volume/op.ts'
-import type { Claim, NodeId, VolumeId } from '../../volume/types.ts'
+import type { Claim, NodeId, NodeSession, VolumeId } from '../../volume/types.ts'
 import type { Ledger } from '../transport.ts'
 import { nodeTargetName, poolOfNodeTarget } from './names.ts'
 import type { NodeTargets, ShownUnit, UnitDocument } from './target.ts'
@@ -14,13 +14,13 @@ import type { NodeTargets, ShownUnit, UnitDocument } from './target.ts'
 const READY_MS = 15_000
 
 export interface NodeExports {
-  /** As Exporter.enrol; `key`: the name of the key that a new session's secrets are to derive from. */
+  /** As Exporter.enrol; `terms`: how a new session is to prove itself. */
   enrol<T>(
     id: VolumeId,
     node: NodeId,
-    key: () => Promise<string | undefined>,
+    terms: () => Promise<Pick<NodeSession, 'chap'>>,
     op: Op,
-    work: (session: NonNullable<Claim['session']>) => Promise<T>,
+    work: (session: NodeSession) => Promise<T>,
   ): Promise<T>
   add(unit: UnitDocument, op: Op): Promise<void>
   /** As Exporter.ready, of one of them. */
@@ -51,13 +51,11 @@ export function createNodeExports(targets: NodeTargets, ledger: Ledger): NodeExp
   }
   const take = (target: string, id: VolumeId, op: Op) => alone(target, op, () => targets.take(target, id, op))
   return {
-    async enrol(id, node, key, op, work) {
+    async enrol(id, node, terms, op, work) {
       const target = targetOf(id, node)
       return await alone(target, op, async () => {
         const { session } = await look(target)
-        if (session) return await work(session)
-        const name = await key()
-        return await work({ nonce: randomBytes(16).toString('hex'), ...(name !== undefined && { key: name }) })
+        return await work(session ?? { nonce: randomBytes(16).toString('hex'), ...(await terms()) })
       })
     },
     add: (unit, op) => alone(unit.target, op, () => targets.add(unit, op)),
@@ -101,7 +99,7 @@ const isWaitingFor = (target: string, missing: readonly VolumeId[]): string =>
 interface Look {
   readonly units: readonly ShownUnit[]
   /** What the claims of its node agree upon; undefined while there are none. */
-  readonly session: Claim['session']
+  readonly session: NodeSession | undefined
   /** Claimed for the node, and not there. */
   readonly missing: readonly VolumeId[]
   /** There, and claimed by nobody, though the pool knows the volume. */

@@ -1,4 +1,5 @@
 // What tgt shows of a target, compared with what it is to be: what is wrong, and what may stay.
+import { randomBytes } from 'node:crypto'
 import type { Host } from '../../host/host.ts'
 import type { TgtTarget, TgtUnit } from '../../linux/tgtadm.ts'
 import { InvalidRequest, VolumeInUse, WrongDevice } from '../../volume/errors.ts'
@@ -11,6 +12,13 @@ export const LUN = 1
  * Without this a node that died while it was read to keeps its session until TCP gives up, after a quarter of an hour.
  */
 export const NOP = { interval: 5, count: 2 }
+
+/** The begin of names that stand on the list of initiators of a target that is being taken away. */
+const MARK = 'iqn.2026-01.dev.ashlar:going.'
+
+export const isMark = (initiator: string): boolean => initiator.startsWith(MARK)
+/** Nobody can guess it, and log in under it. */
+export const newMark = (): string => `${MARK}${randomBytes(16).toString('hex')}`
 
 /** tgt has one right for all initiators of a LUN, and takes secrets as arguments only, which everybody can read. */
 export function requireServable({ target, rights }: ExportDocument): void {
@@ -42,7 +50,8 @@ export function requireSame({ name, tid, units }: TgtTarget, { serial, backing }
 
 /**
  * May the target stay, and only be added to? Not when somebody loses a right: a login that began before that comes to its
- * end after it, however late, unless the target's number is gone. Nor one without initiators, where that may be under way.
+ * end after it, however late, unless the target's number is gone. Nor one with the mark, nor without initiators: that may be
+ * under way.
  */
 export function canStay(target: TgtTarget, document: ExportDocument): boolean {
   const rightful = initiatorsOf(document)
@@ -94,13 +103,14 @@ export async function shown({ files }: Host, { name, ready, units, acl, sessions
   const unit = unitOf(units)
   const facts = unit?.path ? await files.facts(unit.path) : undefined
   const readonly = unit?.readonly ?? false
-  const names = new Set([...acl, ...sessions.map(({ initiator }) => initiator)])
+  const holders = acl.filter(each => !isMark(each))
+  const names = new Set([...holders, ...sessions.map(({ initiator }) => initiator)])
   return {
     target: name,
     serial: unit?.serial ?? '',
     backing: unit?.path ?? '',
     size: unit && facts && isSize(unit, facts.size) ? facts.size : (unit?.megabytes ?? 0n) * 1_000_000n,
-    enabled: ready && unit?.online === true && acl.length > 0,
+    enabled: ready && unit?.online === true && acl.length > 0 && holders.length === acl.length,
     initiators: [...names].map(each => ({
       name: each,
       readonly,

@@ -91,6 +91,20 @@ describe('a driver that is killed after any command', () => {
       }
   })
 
+  it('leaves no half of a list that another document would take for whole', async () => {
+    for (const changes of [1, 2, 3, 4]) {
+      const { tgtd, target } = scene()
+      await target.apply(documentOf([A, B]), op)
+      const finish = tgtd.beginLogin(NAME, A)
+      tgtd.killAfter(changes)
+      await assert.rejects(target.apply(documentOf([`${B}b`]), op), Killed)
+      tgtd.killAfter(undefined)
+      await target.apply(documentOf([B]), op)
+      assert.equal(finish?.(), undefined)
+      assert.deepEqual(facts(tgtd.targets[0]), whole([B]))
+    }
+  })
+
   it('makes what the last document says, whatever came before', async () => {
     const initiators = fc.subarray([A, B, `${B}b`], { minLength: 1 })
     const step = fc.record({

@@ -27,9 +27,11 @@ import {
   canStay,
   faultsOf,
   initiatorsOf,
+  isMark,
   isReadonly,
   LUN,
   NOP,
+  newMark,
   requireSame,
   requireServable,
   shown,
@@ -51,7 +53,7 @@ export const tgt: TargetKind = {
     revoke: (target, initiator, op) => revoke(host, target, initiator, op),
     async remove(name, op) {
       const target = await findTarget(host, name, op)
-      if (target) await withdraw(host, target, [], op)
+      if (target) await withdraw(host, target, op)
     },
     async grow(target) {
       const next = 'unpublish the volume, expand it, and publish it again'
@@ -78,7 +80,7 @@ async function apply(host: Host, document: ExportDocument, op: Op): Promise<void
   const before = targets.find(({ name }) => name === document.target)
   if (before) requireSame(before, document)
   const isKept = before !== undefined && canStay(before, document)
-  if (before && !isKept) await withdraw(host, before, initiatorsOf(document), op)
+  if (before && !isKept) await withdraw(host, before, op)
   const complaint = await adjust(host, isKept ? before : await create(host, document, op), document, op)
   // Nobody can log in before all of it is true.
   const { tid, acl } = await requireFaultless(host, document, complaint, faultsOf, op)
@@ -173,10 +175,10 @@ async function adjust(host: Host, target: TgtTarget, document: ExportDocument, o
 async function revoke(host: Host, name: string, initiator: string, op: Op): Promise<void> {
   const target = await findTarget(host, name, op)
   if (!target) return
-  const others = target.acl.filter(each => each !== initiator)
+  const others = target.acl.filter(each => each !== initiator && !isMark(each))
   const isHolder = target.acl.includes(initiator) || target.sessions.some(each => each.initiator === initiator)
-  if (!isHolder && others.length > 0) return
-  await withdraw(host, target, others, op)
+  if (!isHolder && others.length > 0 && !target.acl.some(isMark)) return
+  await withdraw(host, target, op)
   const unit = unitOf(target.units)
   const facts = unit && (await host.files.facts(unit.path))
   if (!unit || !facts || others.length === 0) return
@@ -195,16 +197,16 @@ async function revoke(host: Host, name: string, initiator: string, op: Op): Prom
 }
 
 /**
- * Takes the target away, whole. Those who may stay leave the list first: as long as one is on it that may not, a second
- * call sees that this has to be done. A session is listed until its last write has ended, and the target cannot be deleted
- * before: after this nothing of it reaches the file.
+ * Takes the target away, whole. A mark goes on the list of initiators first, because whoever leaves that list leaves no
+ * other trace: a call that finds what a killed one left must not take the rest for whole. A session is listed until its
+ * last write has ended, and the target cannot be deleted before: after this nothing of it reaches the file.
  */
-async function withdraw(host: Host, { name }: TgtTarget, staying: readonly string[], op: Op): Promise<void> {
+async function withdraw(host: Host, { name }: TgtTarget, op: Op): Promise<void> {
   const look = async () => {
     const { tid, acl = [], sessions = [] } = (await findTarget(host, name, op)) ?? {}
     if (tid === undefined) return
-    const [last, first] = [false, true].map(stays => acl.filter(each => staying.includes(each) === stays))
-    for (const each of [...(first ?? []), ...(last ?? [])]) await unbindInitiator(host, tid, each, op)
+    if (!acl.some(isMark)) await bindInitiator(host, tid, newMark(), op)
+    for (const each of acl.filter(name => !isMark(name))) await unbindInitiator(host, tid, each, op)
     for (const { sid, connections } of sessions)
       for (const cid of connections) await closeConnection(host, tid, { sid, cid }, op)
     const complaint = await deleteTarget(host, tid, op)

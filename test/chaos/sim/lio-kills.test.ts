@@ -19,7 +19,7 @@ import {
   reader,
   TARGET,
   writer,
-} from '../../../test/lio-fixtures.ts'
+} from '../../lio-fixtures.ts'
 
 describe('lio: after a kill', () => {
   it('completes what a kill left, at whichever change, and lets nobody in before', async () => {
