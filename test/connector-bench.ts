@@ -41,8 +41,8 @@ export function setUp(
   settings: Partial<IscsiSettings> = {},
 ) {
   const node = fakeInitiator(portals)
-  const connector = createConnector(node.host, { ...SETTINGS, ...settings }, INITIATOR)
-  const anew = () => createConnector(node.host, { ...SETTINGS, ...settings }, INITIATOR)
+  const connector = createConnector(node.host, { ...SETTINGS, ...settings }, INITIATOR, '/state/locks')
+  const anew = () => createConnector(node.host, { ...SETTINGS, ...settings }, INITIATOR, '/state/locks')
   return { node, connector, anew, connect: (rest?: Partial<IscsiRoute>) => connector.connect(id, routeOf(rest), op) }
 }
 

@@ -3,7 +3,8 @@ import { posix } from 'node:path'
 import type { Host, HostFiles } from '../src/host/host.ts'
 import { Unavailable } from '../src/volume/errors.ts'
 import { Secret } from '../src/volume/secret.ts'
-import { type Device, deviceFolder, type Group, type Open, openOf, targetFolder } from './fake-lio.ts'
+import { type Device, deviceFolder, type Group, targetFolder } from './fake-lio.ts'
+import { type Open, openOf, type Reached, reachedBy } from './fake-lio-view.ts'
 import { type Entry, type Folder, folder, refuse, show } from './fake-tree.ts'
 
 export interface FakeConfigfs {
@@ -19,6 +20,8 @@ export interface FakeConfigfs {
   isDead: boolean
   /** Who could log in to this target now. */
   open(target: string): Open[]
+  /** What initiators of this target reach: those that have a session, and those that log in now. */
+  reached(target: string): Reached[]
   /** An initiator that has the right logs in; false if it has not. */
   login(target: string, initiator: string): boolean
   sessions(target: string): number
@@ -65,6 +68,12 @@ export function fakeConfigfs({ loaded = true }: { loaded?: boolean } = {}): Fake
     commands: [],
     isDead: false,
     open: target => [...(targets.get(target)?.values() ?? [])].flatMap(openOf),
+    reached: target =>
+      [...(targets.get(target)?.values() ?? [])].flatMap(group => {
+        const open = openOf(group).map(({ initiator }) => initiator)
+        const isIn = (name: string) => open.includes(name) || (group.acls.get(name)?.sessions ?? 0) > 0
+        return reachedBy(group).filter(({ initiator }) => isIn(initiator))
+      }),
     login(target, initiator) {
       const isOpen = this.open(target).some(each => each.initiator === initiator)
       for (const group of targets.get(target)?.values() ?? []) {

@@ -16,20 +16,28 @@ export interface Portal {
   size: bigint
   sectorSize: number
   readonly: boolean
+  /** Where one target has many units: those of this node by their numbers, instead of the one that the portal shows. */
+  readonly units?: Map<string, Unit>
+}
+
+type Unit = Pick<Portal, 'serial' | 'size' | 'sectorSize' | 'readonly'>
+
+interface FakeDisk {
+  readonly lun: string
+  readonly kname: string
+  readonly sequence: string
+  state: string
+  /** What the kernel asked for last: at the scan or the last rescan. */
+  seen: Unit
 }
 
 interface FakeSession {
   readonly target: string
   readonly portal: string
   state: string
-  disk?: {
-    readonly lun: string
-    readonly kname: string
-    readonly sequence: string
-    state: string
-    /** What the kernel asked for last: at the scan or the last rescan. */
-    seen: Portal
-  }
+  disk?: FakeDisk
+  /** Those that were found after it. */
+  readonly others?: Map<string, FakeDisk>
 }
 
 export interface FakeInitiator {
@@ -84,7 +92,11 @@ export function fakeInitiator(portals: Readonly<Record<string, Portal>>): FakeIn
     for (const [sid, session] of sessions) show(kernel, sid, session)
   }
   const byHost = (name: string) => sessions.get(Number(/session(\d+)/.exec(name)?.[1]))
-  const byDisk = (kname: string) => [...sessions.values()].find(({ disk }) => disk?.kname === kname)
+  const byDisk = (kname: string) =>
+    [...sessions.values()]
+      .flatMap(session => disksOf(session).map(disk => ({ session, disk })))
+      .find(({ disk }) => disk.kname === kname)
+  const unitOf = (portal: Portal, lun: string): Unit | undefined => (portal.units ? portal.units.get(lun) : portal)
 
   const logIn = async (args: readonly string[]): Promise<number> => {
     const [target = '', portal = ''] = [argumentAfter(args, '-T'), argumentAfter(args, '-p').replace(/,1$/, '')]
@@ -93,7 +105,7 @@ export function fakeInitiator(portals: Readonly<Record<string, Portal>>): FakeIn
     if (there?.login !== 0) return there?.login ?? 8
     if ([...sessions.values()].some(each => each.target === target && each.portal === portal)) return 15
     count += 1
-    sessions.set(count, { target, portal, state: 'LOGGED_IN' })
+    sessions.set(count, { target, portal, state: 'LOGGED_IN', others: new Map() })
     return 0
   }
   const iscsiadm = async (args: readonly string[]): Promise<number> => {
@@ -111,27 +123,34 @@ export function fakeInitiator(portals: Readonly<Record<string, Portal>>): FakeIn
     for (const path of own) kernel.delete(path)
     return own.length > 0 ? 0 : 21
   }
-  const rescan = (session: FakeSession | undefined): number => {
-    const now = session && known.get(session.portal)
-    if (session?.disk && now) session.disk.seen = { ...now }
-    return now ? 0 : 1
+  const rescan = (kname: string): number => {
+    const { session, disk } = byDisk(kname) ?? {}
+    const portal = session && known.get(session.portal)
+    if (!disk || !portal) return 1
+    // Of a unit that is gone the kernel forgets the size, and nothing else: measured.
+    disk.seen = { ...(unitOf(portal, disk.lun) ?? { ...disk.seen, size: 0n }) }
+    return 0
+  }
+  const scan = (session: FakeSession, portal: Portal, lun: string): void => {
+    const unit = unitOf(portal, lun)
+    if (unit?.serial === undefined || disksOf(session).some(disk => disk.lun === lun)) return
+    count += 1
+    const kname = `sd${String.fromCharCode(97 + (count % 26))}`
+    const disk: FakeDisk = { lun, kname, sequence: String(count), state: 'running', seen: { ...unit } }
+    if (portal.units && session.disk) session.others?.set(lun, disk)
+    else session.disk ??= disk
+  }
+  const remove = (session: FakeSession, lun: string): void => {
+    if (session.disk?.lun === lun) delete session.disk
+    else session.others?.delete(lun)
   }
   const write = (path: string, text: string): number => {
     const session = byHost(path)
     const portal = session && known.get(session.portal)
     if (path.startsWith('/etc/')) kernel.set(`${ROOT}${path}`, text)
-    else if (path.endsWith('/scan') && session && portal?.serial !== undefined) {
-      count += 1
-      const kname = `sd${String.fromCharCode(97 + (count % 26))}`
-      session.disk ??= {
-        lun: text.split(' ')[2] ?? '',
-        kname,
-        sequence: String(count),
-        state: 'running',
-        seen: { ...portal },
-      }
-    } else if (path.endsWith('/delete') && session) delete session.disk
-    else if (path.endsWith('/rescan')) return rescan(byDisk(path.split('/')[3] ?? ''))
+    else if (path.endsWith('/scan') && session && portal) scan(session, portal, text.split(' ')[2] ?? '')
+    else if (path.endsWith('/delete') && session) remove(session, /(\d+)\/delete$/.exec(path)?.[1] ?? '')
+    else if (path.endsWith('/rescan')) return rescan(path.split('/')[3] ?? '')
     return 0
   }
   const perform = async ({ file, args, stdin }: Command): Promise<Partial<Output>> => {
@@ -180,6 +199,10 @@ function argumentAfter(args: readonly string[], option: string): string {
   return args[args.indexOf(option) + 1] ?? ''
 }
 
+function disksOf({ disk, others }: FakeSession): FakeDisk[] {
+  return [...(disk ? [disk] : []), ...(others?.values() ?? [])]
+}
+
 function show(kernel: Map<string, string>, sid: number, session: FakeSession): void {
   const at = `/sys/class/iscsi_session/session${sid}`
   const connection = `${at}/device/connection${sid}:0/iscsi_connection/connection${sid}:0`
@@ -192,8 +215,7 @@ function show(kernel: Map<string, string>, sid: number, session: FakeSession): v
     [`${connection}/persistent_port`]: `${port}\n`,
     [`${at}/device/../scsi_host/host${sid}/scan`]: '',
   }
-  const { disk } = session
-  if (disk) {
+  for (const disk of disksOf(session)) {
     const { kname, lun, sequence, state } = disk
     const { size, sectorSize, readonly, serial = '' } = disk.seen
     files[`${at}/device/target${sid}:0:0/${sid}:0:0:${lun}/block/${kname}`] = ''

@@ -30,18 +30,6 @@ export interface Group {
   readonly luns: Map<string, Lun>
 }
 
-/** What an initiator that logs in now would get, by what the kernel does. */
-export interface Open {
-  readonly initiator: string
-  readonly access: 'none' | 'read-only' | 'read-write'
-  readonly file: string
-  /** '' when the target asks for none. */
-  readonly user: string
-  readonly password: string
-  readonly targetUser: string
-  readonly targetPassword: string
-}
-
 export function deviceFolder(onRemove: () => void, devices: Map<Folder, Device>): Folder {
   const options = new Map(Object.entries({ emulate_tpu: '0', emulate_write_cache: '0', block_size: '0' }))
   const device: Device = { file: '', size: 0n, serial: '', sectorSize: 0, enabled: false, exports: 0, options }
@@ -110,7 +98,7 @@ export function deviceFolder(onRemove: () => void, devices: Map<Folder, Device>)
 }
 
 const AUTH = ['userid', 'password', 'userid_mutual', 'password_mutual']
-const isSet = (text = '') => text !== '' && !text.startsWith('NULL')
+export const isSet = (text = '') => text !== '' && !text.startsWith('NULL')
 
 function authFolder(auth: Map<string, string>): Folder {
   const entries = new Map<string, Entry>()
@@ -136,6 +124,7 @@ function aclFolder(group: Group, name: string, luns: ReadonlyMap<Folder, Lun>): 
     attributes: new Map([
       ['authentication', '-1'],
       ['nopin_timeout', '15'],
+      ['nopin_response_timeout', '30'],
     ]),
     luns: new Map(),
     sessions: 0,
@@ -282,27 +271,4 @@ export function targetFolder(
   ])
   const make = (group: string) => groupFolder(groups, group, devices)
   return folder({ isMade: true, entries, make, onRemove: () => targets.delete(name) })
-}
-
-export function openOf(group: Group): Open[] {
-  if (!group.enabled || group.portals.size === 0) return []
-  return [...group.acls].flatMap(([initiator, { auth, attributes, luns }]) => {
-    const own = attributes.get('authentication')
-    const asks = own === '-1' ? group.attributes.get('authentication') === '1' : own === '1'
-    if (asks && !(isSet(auth.get('userid')) && isSet(auth.get('password')))) return []
-    const [mapped] = luns.values()
-    const value = (name: string) => (asks && isSet(auth.get(name)) ? (auth.get(name) ?? '') : '')
-    const isMutual = isSet(auth.get('userid_mutual')) && isSet(auth.get('password_mutual'))
-    return [
-      {
-        initiator,
-        access: !mapped || mapped.protect === '' ? 'none' : mapped.protect === '1' ? 'read-only' : 'read-write',
-        file: mapped?.lun?.device?.file ?? '',
-        user: value('userid'),
-        password: value('password'),
-        targetUser: isMutual ? value('userid_mutual') : '',
-        targetPassword: isMutual ? value('password_mutual') : '',
-      } as const,
-    ]
-  })
 }

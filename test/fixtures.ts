@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Device } from '../src/linux/device.ts'
 import type { IscsiSettings } from '../src/schema/config.ts'
+import type { Ledger } from '../src/transports/transport.ts'
 import type { Capability } from '../src/volume/capability.ts'
 import type { ErrorKind } from '../src/volume/errors.ts'
 import { type Logger, type Op, SILENT } from '../src/volume/op.ts'
@@ -71,8 +72,15 @@ export function printPages(pages: Readonly<Record<string, string>>): (command: s
 }
 
 /** As the configuration is without any of them. */
+/** Of pools without a single claim. */
+export const EMPTY_LEDGER: Ledger = {
+  claims: async () => new Map(),
+  alone: async (_pool, _what, _op, work) => await work(),
+}
+
 export const ISCSI: IscsiSettings = {
   target: 'lio',
+  layout: 'per-volume',
   portals: [],
   chap: 'none',
   inHostNamespaces: false,

@@ -142,9 +142,35 @@ export const MUTANTS: readonly Mutant[] = [
     '',
   ),
   unit(
+    'src/transports/iscsi/names.ts',
+    'a LUN number for each publish',
+    'digest(`ashlar lun ${id} ${nonce}`)',
+    'digest(`ashlar lun ${id}`)',
+    'src/transports/iscsi/node-exports.test.ts',
+  ),
+  unit(
+    'src/transports/iscsi/node-exports.ts',
+    'the wait for all volumes of a node before it is let in',
+    'missing: own.map(({ id }) => id).filter(id => !isThere(id)),',
+    'missing: [],',
+  ),
+  unit(
+    'src/transports/iscsi/lio-node.ts',
+    'the refusal to give the number of one volume to another',
+    'if (other) throw showsOther(unit,',
+    'if (false) throw showsOther(unit,',
+  ),
+  unit(
+    'src/transports/iscsi/logout.ts',
+    'the look for disks of other volumes before a logout',
+    'if (disks.length > own.length) kept.add(session.sid)',
+    'if (false) kept.add(session.sid)',
+    'src/transports/iscsi/node-session.test.ts',
+  ),
+  unit(
     'src/transports/iscsi/route.ts',
     'the comparison of the target with the volume',
-    'text => text === targetName(id)',
+    'text => targets.includes(text)',
     "text => text.startsWith('iqn.')",
   ),
   unit(

@@ -24,7 +24,7 @@ export async function openSites(
   const [host, storage] = [hostOf(settings), storageHostOf(settings)]
   const { pools, unseen } = await visitPools(storage, await poolsHere(storage, settings))
   // Opening the pools as the driver does would make what is missing, and sweep what doctor came to see.
-  const controller = { ...(await controllerSite(storage, { ...settings, pools: {} })), pools }
+  const controller = await controllerSite(storage, settings, pools)
   return { controller, node: nodeSite(host, settings), unseen }
 }
 

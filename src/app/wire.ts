@@ -1,6 +1,7 @@
 // The only file that constructs things: read it to see the whole object graph.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { ledgerOf } from '../controller/ledger.ts'
 import { restoreExports } from '../controller/restore-exports.ts'
 import type { ControllerSite } from '../controller/site.ts'
 import type { Host } from '../host/host.ts'
@@ -99,11 +100,18 @@ export function storageHostOf(settings: Settings): Host {
   return settings.storage ? sshHost(settings.storage) : hostOf(settings)
 }
 
-export async function controllerSite(host: Host, settings: Settings): Promise<ControllerSite> {
+/** `opened`: pools that are to be used instead of being opened as the driver does. */
+export async function controllerSite(
+  host: Host,
+  settings: Settings,
+  opened?: ReadonlyMap<string, Pool>,
+): Promise<ControllerSite> {
   const { nodeId, defaultPool, defaultTransport, maxVolumesPerNode } = settings
+  const pools = opened ?? (await openPools(host, settings))
+  const exporters = [...exportersOf(host, settings, ledgerOf(pools))]
   return {
-    pools: await openPools(host, settings),
-    exporters: new Map([...exportersOf(host, settings)].filter(([, each]) => !(settings.storage && each.isLocal))),
+    pools,
+    exporters: new Map(exporters.filter(([, each]) => !(settings.storage && each.isLocal))),
     defaultPool,
     defaultTransport,
     segments: segmentsOf(settings),

@@ -53,14 +53,14 @@ async function giveRight(
     readonly: request.readonly || isReaderOnly(request.capability.mode),
     blank,
     nonce: randomBytes(16).toString('hex'),
-    ...(await exporter.terms()),
   }
-  const { claim, isNew } = await pool.claim(id, wanted)
+  const { claim, isNew } = await exporter.enrol(id, node, op, terms => pool.claim(id, { ...wanted, ...terms }))
   try {
     requireSame(asked, claim, wanted)
     if (isNew) await requireBelowLimit(asked, site, node)
     const others = (await pool.claims(id)).filter(each => each.node !== node)
     const route = await exporter.export(volume, await pool.backing(id), [claim, ...others], op)
+    await exporter.ready(id, claim, op)
     // The attestation that the volume may be formatted is withdrawn as soon as the volume holds data.
     return {
       [TRANSPORT_KEY]: volume.transport,

@@ -23,6 +23,7 @@ export async function restoreExports(site: ControllerSite, op: Op): Promise<numb
       for (const id of await idsOf(site)) {
         if (await restoreOrWarn(site, { transport, exporter, id, seen: exports.get(id) }, op)) changed += 1
       }
+      await exporter.settle(op)
     } catch (error) {
       op.log.warn({ transport, cause: String(error) }, 'could not look at the exports')
     }
@@ -37,6 +38,7 @@ export async function restoreExport(site: ControllerSite, id: VolumeId, op: Op):
   const located = await getVolume(site, `restore the export of ${id}`, id)
   const exporter = getExporter(site, `restore the export of ${id}`, located.volume.transport)
   await restore(exporter, located, (await exporter.exports(op)).get(id), op)
+  await exporter.settle(op)
 }
 
 async function idsOf({ pools }: ControllerSite): Promise<VolumeId[]> {

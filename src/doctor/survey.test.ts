@@ -53,7 +53,7 @@ async function setUp(t: TestContext, fails: (path: string) => Error | undefined 
     defaultPool: 'p',
     defaultTransport: 'loop',
   }
-  const connectors = connectorsOf(host, { nodeId: 'n' })
+  const connectors = connectorsOf(host, { nodeId: 'n', stateDir: join(folder, 'state') })
   const node = { ...base, host, connectors, journal: openJournal(host, join(folder, 'state')) }
   const sites: Sites = { controller, node }
   return { folder, sites, host }

@@ -26,10 +26,14 @@ export interface Unit {
 
 const SESSIONS = '/sys/class/iscsi_session'
 
-/** All sessions, or those with one target. */
-export async function listSessions(host: Host, target?: string): Promise<Session[]> {
+/** All sessions, or those with one target, or with targets of one kind. */
+export async function listSessions(
+  host: Host,
+  which: string | ((target: string) => boolean) = () => true,
+): Promise<Session[]> {
+  const isMeant = typeof which === 'string' ? (target: string) => target === which : which
   const names = (await host.files.list(SESSIONS)) ?? []
-  const sessions = await Promise.all(names.map(name => readSession(host, name, target)))
+  const sessions = await Promise.all(names.map(name => readSession(host, name, isMeant)))
   return sessions.filter(session => session !== undefined)
 }
 
@@ -37,7 +41,7 @@ export async function listSessions(host: Host, target?: string): Promise<Session
 export async function sessionOfDisk(host: Host, kname: string): Promise<Session | undefined> {
   // Up from host0/session1/target0:0:0/0:0:0:0 to the session.
   const [name] = (await host.files.list(`/sys/block/${kname}/device/../../iscsi_session`)) ?? []
-  return name === undefined ? undefined : await readSession(host, name)
+  return name === undefined ? undefined : await readSession(host, name, () => true)
 }
 
 /** Every disk of the sessions; more than one kname may show the same volume. */
@@ -53,11 +57,15 @@ export async function scanForUnit(host: Host, { sid }: Session, lun: number, op:
   for (const name of (await host.files.list(folder)) ?? []) await scanHost(host, `${folder}/${name}`, lun, op)
 }
 
-async function readSession(host: Host, name: string, only?: string): Promise<Session | undefined> {
+async function readSession(
+  host: Host,
+  name: string,
+  isMeant: (target: string) => boolean,
+): Promise<Session | undefined> {
   const at = `${SESSIONS}/${name}`
   const sid = /^session(\d+)$/.exec(name)?.[1]
   const target = (await host.files.read(`${at}/targetname`))?.trim()
-  if (sid === undefined || target === undefined || (only !== undefined && target !== only)) return undefined
+  if (sid === undefined || target === undefined || !isMeant(target)) return undefined
   const [state = '', patience = ''] = await Promise.all([
     host.files.read(`${at}/state`),
     host.files.read(`${at}/recovery_tmo`),

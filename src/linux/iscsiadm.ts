@@ -171,9 +171,14 @@ export async function logout({ host }: Initiator, sid: number, op: Op): Promise<
   }
 }
 
+/** Also those that iscsiadm cannot read. */
+export async function hasRecords(initiator: Initiator, target: string): Promise<boolean> {
+  return (await foldersOf(initiator, target)).length > 0
+}
+
 /** Fine if there are none. */
 export async function deleteRecords(initiator: Initiator, target: string, op: Op): Promise<void> {
-  if ((await foldersOf(initiator, target)).length === 0) return
+  if (!(await hasRecords(initiator, target))) return
   const asked = `delete the iscsiadm records of ${target}`
   const args = ['-m', 'node', '-o', 'delete', '-T', target]
   const okCodes = [0, CODE.dataBase, CODE.sessionExists, CODE.nothingThere]

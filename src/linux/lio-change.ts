@@ -103,24 +103,34 @@ export async function ensureGroup(host: Host, group: string): Promise<void> {
   await make(host, group)
 }
 
-/** LUN 0 of the group shows the backstore; it must not show anything else. */
-export async function linkLun(host: Host, group: string, backstore: string): Promise<void> {
-  await make(host, `${group}/lun/${LUN}`)
-  await link(host, `${group}/lun/${LUN}`, backstore)
+/** The LUN of the group shows the backstore; it must not show anything else. */
+export async function linkLun(host: Host, group: string, backstore: string, lun = LUN): Promise<void> {
+  await make(host, `${group}/lun/${lun}`)
+  await link(host, `${group}/lun/${lun}`, backstore)
 }
 
-/** The initiator may log in, if it needs no secret, and sees LUN 0; from the first instant not to write if it may not. */
-export async function ensureAcl(host: Host, group: string, initiator: string, readonly: boolean): Promise<void> {
+/** The initiator may log in, if it needs no secret. */
+export async function ensureAcl(host: Host, group: string, initiator: string): Promise<void> {
+  await make(host, aclPath(group, initiator))
+}
+
+/** The initiator sees the LUN; from the first instant not to write if it may not. */
+export async function mapLun(
+  host: Host,
+  group: string,
+  initiator: string,
+  readonly: boolean,
+  lun = LUN,
+): Promise<void> {
   const acl = aclPath(group, initiator)
   const protect = readonly ? '1' : '0'
-  await make(host, acl)
-  if ((await readAttribute(host, `${acl}/${LUN}/write_protect`)) === '') {
+  if ((await readAttribute(host, `${acl}/${lun}/write_protect`)) === '') {
     // What a new mapping begins with: afterwards would leave an instant in which a reader can write.
     await ensureAttribute(host, `${group}/attrib/prod_mode_write_protect`, protect)
-    await make(host, `${acl}/${LUN}`)
-    await link(host, `${acl}/${LUN}`, `${group}/lun/${LUN}`)
+    await make(host, `${acl}/${lun}`)
+    await link(host, `${acl}/${lun}`, `${group}/lun/${lun}`)
   }
-  await ensureAttribute(host, `${acl}/${LUN}/write_protect`, protect)
+  await ensureAttribute(host, `${acl}/${lun}/write_protect`, protect)
 }
 
 /** What an initiator, and for `mutual` the target, must know. */
@@ -193,7 +203,12 @@ export async function removeAcl(host: Host, acl: string, op: Op): Promise<void> 
   })
 }
 
-/** Takes a LUN away that no ACL maps. */
+/** From now on the kernel refuses every command of the initiator to this LUN; those that it took before may go on. */
+export async function unmapLun(host: Host, acl: string, lun: string, op: Op): Promise<void> {
+  await untilGone(host, `${acl}/${lun}`, op, isFirst => removeLinked(host, `${acl}/${lun}`, isFirst))
+}
+
+/** Takes a LUN away that no ACL maps. The kernel waits for all commands that it took for it: core_tpg_remove_lun. */
 export async function removeLun(host: Host, lun: string, op: Op): Promise<void> {
   await untilGone(host, lun, op, isFirst => removeLinked(host, lun, isFirst))
 }

@@ -2,7 +2,8 @@
 import type { Host } from '../host/host.ts'
 import { Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
-import { readAttribute, targetPath } from './lio.ts'
+import { type Group, readAttribute, targetPath } from './lio.ts'
+import { switchGroup } from './lio-change.ts'
 import { NotYet, waitFor } from './wait.ts'
 
 const SYNC_MS = 8_000
@@ -33,7 +34,7 @@ export async function requireAnswer(host: Host, file: string, op: Op): Promise<v
 }
 
 /** Waits until the target has no sessions; the kernel ends them by itself once their group is disabled. */
-export async function waitForNoSessions(host: Host, target: string, op: Op): Promise<void> {
+async function waitForNoSessions(host: Host, target: string, op: Op): Promise<void> {
   const count = `${targetPath(target)}/fabric_statistics/iscsi_instance/sessions`
   await waitFor(
     { asked: `end the sessions of ${target}`, timeoutMs: GONE_MS },
@@ -43,4 +44,15 @@ export async function waitForNoSessions(host: Host, target: string, op: Op): Pro
     },
     op,
   )
+}
+
+/** What an earlier call began; every change of such a group would wait in the kernel, without a limit. */
+export async function waitIfEnding(host: Host, target: string, groups: readonly Group[], op: Op): Promise<void> {
+  if (groups.some(({ enabled }) => !enabled)) await waitForNoSessions(host, target, op)
+}
+
+/** Accepts no logins any more, and has no sessions. */
+export async function disableGroup(host: Host, target: string, { path }: Group, op: Op): Promise<void> {
+  await switchGroup(host, path, false)
+  await waitForNoSessions(host, target, op)
 }

@@ -9,6 +9,7 @@ export const FABRIC = `${LIO}/iscsi`
 /** One for all volumes. targetcli counts from 0 and would need 10^9 backstores to meet it: "ASHR" in ASCII. */
 export const HBA = `${LIO}/core/fileio_1095977042`
 export const LUN = 'lun_0'
+export const lunName = (lun: number): string => `lun_${lun}`
 
 export const targetPath = (target: string): string => `${FABRIC}/${target}`
 export const groupPath = (target: string, group = 'tpgt_1'): string => `${targetPath(target)}/${group}`
@@ -33,7 +34,7 @@ export type Access = 'none' | 'read-only' | 'read-write'
 export interface Acl {
   readonly path: string
   readonly initiator: string
-  /** To LUN 0, by what the kernel does and not by what is linked. */
+  /** To LUN 0. */
   readonly access: Access
   /** What it must know to log in; '' for nothing. */
   readonly user: string
@@ -94,7 +95,7 @@ async function findGroup(host: Host, path: string): Promise<Group | undefined> {
     // While the kernel disables a group and waits for its sessions, this waits too.
     enabled === '1' ? readAttribute(host, `${path}/attrib/authentication`) : '',
     host.files.list(`${path}/acls`),
-    shownBy(host, `${path}/lun/${LUN}`),
+    lunShows(host, path, LUN),
   ])
   const acls = await Promise.all((initiators ?? []).map(initiator => findAcl(host, path, initiator)))
   return {
@@ -108,20 +109,37 @@ async function findGroup(host: Host, path: string): Promise<Group | undefined> {
 
 async function findAcl(host: Host, group: string, initiator: string): Promise<Acl | undefined> {
   const path = aclPath(group, initiator)
-  const [info, protect, user] = await Promise.all([
+  const [info, access, user] = await Promise.all([
     host.files.read(`${path}/info`),
-    readAttribute(host, `${path}/${LUN}/write_protect`),
+    accessTo(host, path, LUN),
     readAttribute(host, `${path}/auth/userid`),
   ])
   if (info === undefined) return undefined
   return {
     path,
     initiator,
-    // Empty for a LUN that is not mapped, also for one whose link outlived the LUN that it leads to.
-    access: protect === '0' ? 'read-write' : protect === '1' ? 'read-only' : 'none',
+    access,
     user: isUnset(user) ? '' : user,
     sessions: [...info.matchAll(/^LIO Session ID:/gm)].length,
   }
+}
+
+/** By what the kernel does and not by what is linked. */
+export async function accessTo(host: Host, acl: string, lun: string): Promise<Access> {
+  const protect = await readAttribute(host, `${acl}/${lun}/write_protect`)
+  // Empty for a LUN that is not mapped, also for one whose link outlived the LUN that it leads to.
+  return protect === '0' ? 'read-write' : protect === '1' ? 'read-only' : 'none'
+}
+
+export interface Lun {
+  readonly name: string
+  /** A path of configfs; undefined for one that shows nothing yet or any more. */
+  readonly shows: string | undefined
+}
+
+export async function listLuns(host: Host, group: string): Promise<Lun[]> {
+  const names = ((await host.files.list(`${group}/lun`)) ?? []).filter(isLun)
+  return await Promise.all(names.map(async name => ({ name, shows: await lunShows(host, group, name) })))
 }
 
 /** LUNs that the initiator sees, or that were about to be shown. */
@@ -144,7 +162,8 @@ export function isUnset(text: string): boolean {
 export const LINK = 'ashlar'
 
 /** The path of configfs that the LUN leads to. There is one link at most, whatever its name. */
-async function shownBy(host: Host, lun: string): Promise<string | undefined> {
+export async function lunShows(host: Host, group: string, name: string): Promise<string | undefined> {
+  const lun = `${group}/lun/${name}`
   const own = await host.files.readLink(`${lun}/${LINK}`)
   const [other] = own === undefined ? await linksIn(host, lun) : []
   const destination = other === undefined ? own : await host.files.readLink(`${lun}/${other}`)

@@ -4,6 +4,8 @@ import type { Claim, Origin, SnapshotSpec, VolumeSpec } from '../volume/types.ts
 
 /** Raised when a reader of the old version would misread the new one; unknown versions are refused, not guessed. */
 const VERSION = 1
+/** Of a claim with a session: who does not know that would take the right away from another target than it was given at. */
+const WITH_SESSION = 2
 
 export interface PoolDocument {
   readonly uuid: string
@@ -49,18 +51,18 @@ export function parseSnapshot(text: string, path: string): SnapshotDocument {
 }
 
 export function encodeClaim(claim: Claim): string {
-  return encode('claim', claim)
+  return encode('claim', claim, claim.session ? WITH_SESSION : VERSION)
 }
 
 export function parseClaim(text: string, path: string): Claim {
-  return parse('claim', text, path) as Claim
+  return parse('claim', text, path, [VERSION, WITH_SESSION]) as Claim
 }
 
-function encode(kind: string, content: object): string {
-  return `${JSON.stringify({ kind, version: VERSION, content }, undefined, 2)}\n`
+function encode(kind: string, content: object, version = VERSION): string {
+  return `${JSON.stringify({ kind, version, content }, undefined, 2)}\n`
 }
 
-function parse(kind: string, text: string, path: string): unknown {
+function parse(kind: string, text: string, path: string, versions = [VERSION]): unknown {
   const complain = (found: string, cause?: unknown) =>
     new Unavailable(
       { asked: `read ${path}`, found, next: 'restore the file, or use the version of the driver that wrote it' },
@@ -72,8 +74,9 @@ function parse(kind: string, text: string, path: string): unknown {
   } catch (error) {
     throw complain('it is not JSON', error)
   }
-  if (document.kind !== kind || document.version !== VERSION) {
-    throw complain(`it is ${String(document.kind)} version ${String(document.version)}, not ${kind} version ${VERSION}`)
+  if (document.kind !== kind || !versions.some(each => each === document.version)) {
+    const wanted = `${kind} version ${versions.join(' or ')}`
+    throw complain(`it is ${String(document.kind)} version ${String(document.version)}, not ${wanted}`)
   }
   return document.content
 }

@@ -46,6 +46,8 @@ export interface FilePoolSettings {
 export interface IscsiSettings {
   /** Controller: what serves the volumes. */
   target: 'lio' | 'tgt'
+  /** Controller: one target for each volume, or one for each node with a LUN for each volume that it has. For what is published from now on. */
+  layout: 'per-volume' | 'per-node'
   /** Controller: the addresses of the storage host for nodes, IP:PORT. A node has none. */
   portals: string[]
   /** How initiators, and for `mutual` targets too, prove themselves. On a node: the least that it accepts. */
@@ -100,6 +102,7 @@ const iscsi: JSONSchemaType<IscsiSettings> = {
   additionalProperties: false,
   properties: {
     target: { type: 'string', enum: ['lio', 'tgt'], default: 'lio' },
+    layout: { type: 'string', enum: ['per-volume', 'per-node'], default: 'per-volume' },
     portals: { type: 'array', items: { type: 'string' }, default: [] },
     chap: { type: 'string', enum: ['none', 'one-way', 'mutual'], default: 'none' },
     chapKeyFile: { type: 'string', pattern: '^/.+', nullable: true },
@@ -185,7 +188,7 @@ export function validateConfig(input: unknown): Validation<Config> {
   return first === undefined ? shape : { problems: [first, ...rest] }
 }
 
-function problemsOfIscsi({ target, portals, chap, chapKeyFile, initiatorName }: IscsiSettings): string[] {
+function problemsOfIscsi({ target, layout, portals, chap, chapKeyFile, initiatorName }: IscsiSettings): string[] {
   return [
     ...portals
       .filter(each => !isPortal(each))
@@ -193,6 +196,9 @@ function problemsOfIscsi({ target, portals, chap, chapKeyFile, initiatorName }: 
     ...(chap !== 'none' && chapKeyFile === undefined ? [`iscsi.chapKeyFile is needed for iscsi.chap ${chap}`] : []),
     ...(chap !== 'none' && target === 'tgt'
       ? ['iscsi.chap must be none for target tgt: its only tool takes secrets as arguments, which everybody can read']
+      : []),
+    ...(layout === 'per-node' && target === 'tgt'
+      ? ['iscsi.layout must be per-volume for target tgt: only LIO takes one LUN away and leaves the session alone']
       : []),
     ...(initiatorName !== undefined && !isIqn(initiatorName)
       ? [`iscsi.initiatorName "${initiatorName}" is not a name like iqn.2026-01.org.example:node-a`]

@@ -2,15 +2,15 @@
 import type { Host } from '../host/host.ts'
 import { iscsi } from './iscsi/iscsi.ts'
 import { loop } from './loop.ts'
-import type { Connector, Exporter, Transport, TransportConfig } from './transport.ts'
+import type { Connector, Exporter, Ledger, Transport, TransportConfig } from './transport.ts'
 
 export const TRANSPORTS: Readonly<Record<string, Transport>> = {
   loop,
   iscsi,
 }
 
-export function exportersOf(host: Host, config: TransportConfig): Map<string, Exporter> {
-  return configured(transport => transport.exporter(host, config))
+export function exportersOf(host: Host, config: TransportConfig, ledger: Ledger): Map<string, Exporter> {
+  return configured(transport => transport.exporter(host, config, ledger))
 }
 
 export function connectorsOf(host: Host, config: TransportConfig): Map<string, Connector> {

@@ -97,7 +97,9 @@ function createExporter(host: Host, nodeId: string): Exporter {
   return {
     isLocal: true,
     reaches: node => isSameNode(node, nodeId),
-    terms: async () => ({}),
+    enrol: (_id, _node, _op, work) => work({}),
+    ready: async () => undefined,
+    settle: async () => undefined,
     async export(volume, backing, [claim], op) {
       const route = {
         backingFile: backing.path,

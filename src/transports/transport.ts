@@ -29,19 +29,36 @@ export interface Exported {
   readonly troubles: readonly string[]
 }
 
+export type Terms = Pick<Claim, 'chap' | 'session'>
+
+/** What an exporter may ask the pools where one thing serves several volumes. */
+export interface Ledger {
+  /** The claims of all volumes of a pool. */
+  claims(pool: string): Promise<ReadonlyMap<VolumeId, readonly Claim[]>>
+  /** Runs the work while nobody else, in whatever process, works on this. Throws OperationPending. */
+  alone<T>(pool: string, what: string, op: Op, work: () => Promise<T>): Promise<T>
+}
+
 /** Beside the bytes: gives a node the right and the means to reach a volume, and takes them away. */
 export interface Exporter {
   /** Only the node beside the bytes can be served. Exports of other transports are restored after a reboot. */
   readonly isLocal: boolean
   /** Can this node be served at all? */
   reaches(node: NodeId): boolean
-  /** What a new claim has to remember of the settings of now. Throws Unavailable. */
-  terms(): Promise<Pick<Claim, 'chap'>>
+  /**
+   * Runs the work that records a new claim of this node, with what the claim is to say about the way to the volume: that
+   * stays as it is for as long as there is the claim, whatever the settings become.
+   */
+  enrol<T>(id: VolumeId, node: NodeId, op: Op, work: (terms: Terms) => Promise<T>): Promise<T>
   /**
    * Gives the nodes of these claims, and no others, the means to reach the volume, and answers the route of the first.
    * Idempotent. The route carries `device_path` (a hint) and what the connector needs to prove the device.
    */
   export(volume: Volume, backing: Backing, claims: readonly [Claim, ...Claim[]], op: Op): Promise<Route>
+  /** Waits until the node of this claim can reach what was exported to it. Throws Unavailable. */
+  ready(id: VolumeId, claim: Claim, op: Op): Promise<void>
+  /** What can be judged only when every volume was looked at: takes away what no claim gives, and lets nodes in that wait. */
+  settle(op: Op): Promise<void>
   /** After this the node cannot write any more. Throws VolumeInUse when that cannot be achieved. */
   unexport(id: VolumeId, node: NodeId, op: Op): Promise<void>
   /** The same for all nodes at once, whatever their names: nothing of the export is left. */
@@ -83,11 +100,13 @@ export interface Connector {
 export interface TransportConfig {
   /** Name of the node that this process runs on. */
   readonly nodeId: NodeId
+  /** Where the node keeps its locks, among other things. */
+  readonly stateDir: string
   readonly iscsi?: IscsiSettings | undefined
 }
 
 /** A registry entry: a process builds only the half that it needs. undefined: the configuration does not ask for it. */
 export interface Transport {
-  exporter(host: Host, config: TransportConfig): Exporter | undefined
+  exporter(host: Host, config: TransportConfig, ledger: Ledger): Exporter | undefined
   connector(host: Host, config: TransportConfig): Connector | undefined
 }

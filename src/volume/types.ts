@@ -72,8 +72,23 @@ export interface Claim {
   readonly blank: boolean
   /** Random, another one for each claim: secrets of the publish derive from it. Absent before 0.3.0. */
   readonly nonce?: string
-  /** How the node proves itself, as it was set when the claim was made: an export that is made again asks for the same. */
-  readonly chap?: { readonly mode: 'one-way' | 'mutual'; readonly key: string }
+  readonly chap?: ChapTerms
+  /** The node reaches the volume through a session that it has for all such volumes; absent: through one of its own. */
+  readonly session?: NodeSession
+}
+
+/** How a node proves itself, as it was set at the publish: an export that is made again asks for the same. Absent: not at all. */
+export interface ChapTerms {
+  readonly mode: 'one-way' | 'mutual'
+  /** Name of the key that the secrets derive from. */
+  readonly key: string
+}
+
+/** The same in all claims of a node on volumes of one pool, and another once the last of them is gone. */
+export interface NodeSession {
+  /** Random: the secrets of the session derive from it. */
+  readonly nonce: string
+  readonly chap?: ChapTerms
 }
 
 /** Travels as publish_context; each transport knows its own keys. Never a secret: it is stored in an API object. */

@@ -8,7 +8,7 @@ import type { TransportConfig } from '../../src/transports/transport.ts'
 import { encodeVolumeId } from '../../src/volume/ids.ts'
 import { encodeNodeId } from '../../src/volume/node-id.ts'
 import type { Route } from '../../src/volume/types.ts'
-import { deviceOf, failure, ISCSI, kernelOf, testOp } from '../fixtures.ts'
+import { deviceOf, EMPTY_LEDGER, failure, ISCSI, kernelOf, testOp } from '../fixtures.ts'
 import { TRANSPORT_FIXTURES } from './transport-fixtures.ts'
 
 const op = testOp()
@@ -16,6 +16,7 @@ const id = encodeVolumeId('p', 'one')
 /** With everything that any transport needs. */
 const CONFIG: TransportConfig = {
   nodeId: 'n1',
+  stateDir: '/state',
   iscsi: { ...ISCSI, portals: ['192.0.2.1:3260'] },
 }
 const other = encodeVolumeId('p', 'two')
@@ -29,7 +30,7 @@ for (const [type, transport] of Object.entries(TRANSPORTS)) {
   /** A machine without a single device; every command on it fails. */
   const setUp = (kernel: Record<string, string> = {}) => {
     const host = fakeHost([], { '/proc/self/mountinfo': '', ...kernel })
-    const [connector, exporter] = [transport.connector(host, CONFIG), transport.exporter(host, CONFIG)]
+    const [connector, exporter] = [transport.connector(host, CONFIG), transport.exporter(host, CONFIG, EMPTY_LEDGER)]
     assert.ok(connector && exporter)
     return { host, connector, exporter }
   }

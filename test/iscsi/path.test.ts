@@ -207,8 +207,8 @@ async function canary(cluster: Cluster): Promise<void> {
   const volume = await new NetVolume(cluster, { name: 'secret' }).create()
   await volume.publish(NODE)
   const keys = await readKeys(localFiles, cluster.keyFile)
-  const { chap, target } = parseIscsiRoute(volume.id, volume.route)
   const initiator = (await cluster.nodeId(NODE)).replace(/^.*\//, '')
+  const { chap, target } = parseIscsiRoute(volume.id, initiator, volume.route)
   const secrets = deriveChap(keys, chap, { target, initiator })
   const words = [secrets?.password.reveal(), secrets?.mutual?.password.reveal()]
   assert.ok(words.every(word => word !== undefined && word.length === 32))

@@ -20,7 +20,8 @@ const connectors = new Map<string, Connector>()
 /** The node's settings, or others for one question. */
 function connectorFor(rest: object = {}): Connector {
   const key = JSON.stringify(rest)
-  const found = connectors.get(key) ?? createConnector(localHost(), { ...JSON.parse(settings), ...rest }, name)
+  const found =
+    connectors.get(key) ?? createConnector(localHost(), { ...JSON.parse(settings), ...rest }, name, '/run/ashlar-locks')
   connectors.set(key, found)
   return found
 }

@@ -38,10 +38,10 @@ export function logout({ target: name }: ExportDocument): void {
   iscsiadm('node', '-T', name, '-o', 'delete')
 }
 
-export function diskOf({ target: name }: ExportDocument): string {
+export function diskOf({ target: name }: ExportDocument, lun = 0): string {
   for (const session of globSync('/sys/class/iscsi_session/session*')) {
     if (readFileSync(`${session}/targetname`, 'utf8').trim() !== name) continue
-    const [path] = globSync(`${session}/device/target*/*:*:*:0/block/sd*`)
+    const [path] = globSync(`${session}/device/target*/*:*:*:${lun}/block/sd*`)
     if (path !== undefined) return path.slice(path.lastIndexOf('/') + 1)
   }
   throw new Error(`there is no disk of ${name}`)

@@ -1,69 +1,33 @@
 // Runs in a guest: the target of its kernel, driven through configfs, with initiators of the same machine.
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Host, HostFiles } from '../../src/host/host.ts'
-import { localHost } from '../../src/host/local.ts'
-import { lio } from '../../src/transports/iscsi/lio.ts'
-import { serialOf, targetName } from '../../src/transports/iscsi/names.ts'
-import type { Chap, ExportDocument, Right } from '../../src/transports/iscsi/target.ts'
+import { lunOf, nodeTargetName } from '../../src/transports/iscsi/names.ts'
+import type { Chap, ExportDocument, UnitDocument } from '../../src/transports/iscsi/target.ts'
 import { Secret } from '../../src/volume/secret.ts'
-import { failure, MIB, testOp } from '../fixtures.ts'
+import { failure, MIB } from '../fixtures.ts'
 import { beginLogin } from './iscsi-login.ts'
+import {
+  A,
+  B,
+  CONFIG,
+  FOLDER,
+  HBA,
+  host,
+  isKilled,
+  nodes,
+  op,
+  read,
+  reader,
+  run,
+  target,
+  tree,
+  volume,
+  writer,
+} from './lio-bench.ts'
 import { diskOf, iscsiadm, login, logout, PORTAL, write } from './lio-initiator.ts'
-
-const CONFIG = '/sys/kernel/config/target'
-const HBA = `${CONFIG}/core/fileio_1095977042`
-const [A, B] = ['iqn.2026-01.dev.ashlar:node.a', 'iqn.2026-01.dev.ashlar:node.b'] as const
-const FOLDER = join(process.env['TMPDIR'] ?? '/tmp', 'lio')
-const op = testOp()
-const host = localHost()
-const target = lio.open(host)
-
-const run = (file: string, ...args: string[]): string => execFileSync(file, args, { encoding: 'utf8' }).trim()
-const read = (path: string): string => readFileSync(path, 'utf8').trim()
-const tree = (): string => run('find', CONFIG, '-mindepth', '1')
-const writer = (initiator: string, chap?: Chap): Right => ({ initiator, readonly: false, ...(chap && { chap }) })
-const reader = (initiator: string): Right => ({ initiator, readonly: true })
-
-function volume(n: number, size = 64n * MIB, rights: readonly Right[] = [writer(A)]): ExportDocument {
-  const id = `vol-p-${String(n).padStart(32, 'a')}`
-  const path = join(FOLDER, `${id}.data`)
-  writeFileSync(path, '')
-  truncateSync(path, Number(size))
-  const names = { target: targetName(id), serial: serialOf(id) }
-  return { ...names, backing: { path, size }, sectorSize: 4096, portals: [PORTAL, '[::1]:3260'], rights }
-}
-
-const CHANGES = ['write', 'link', 'makeDirectory', 'removeFile', 'removeDirectory'] as const
-class Killed extends Error {}
-
-/** Does its first `n` changes only; then every one throws, as if the process were gone. */
-function dying(n: number): { host: Host; isDead: () => boolean } {
-  let left = n
-  const files: Record<string, unknown> = { ...host.files }
-  for (const name of CHANGES) {
-    files[name] = async (...args: never[]) => {
-      left -= 1
-      if (left < 0) throw new Killed()
-      await (host.files[name] as (...all: never[]) => Promise<unknown>)(...args)
-    }
-  }
-  return { host: { ...host, files: files as unknown as HostFiles }, isDead: () => left < 0 }
-}
-
-async function isKilled(n: number, work: (on: typeof target) => Promise<void>): Promise<boolean> {
-  const { host: mortal, isDead } = dying(n)
-  try {
-    await work(lio.open(mortal))
-    return false
-  } catch (error) {
-    if (isDead()) return true
-    throw error
-  }
-}
 
 const tests: Record<string, () => Promise<void>> = {
   async 'loads what it needs, exports a volume with its identity, and leaves nothing'() {
@@ -206,6 +170,54 @@ const tests: Record<string, () => Promise<void>> = {
       await target.remove(document.target, op)
       console.log(`revoked from ${what} in ${Math.round(ms)} ms`)
     }
+  },
+
+  async 'takes a LUN of a node away from a writer, and another writer in the same session goes on'() {
+    const name = nodeTargetName('p', A)
+    const unit = (n: number): UnitDocument => {
+      const document = volume(n)
+      const id = document.target.slice(document.target.indexOf('vol-'))
+      return { ...document, id, target: name, lun: lunOf(id, 'n') }
+    }
+    const [one, two] = [unit(20), unit(21)]
+    for (const each of [one, two]) await nodes.add(each, op)
+    assert.notEqual(login(one, A), 0, 'it is not open yet')
+    await nodes.open(name, op)
+    assert.equal(login(one, A), 0)
+    const [first, second] = [diskOf(one, one.lun), diskOf(two, two.lun)]
+    const writers = [first, second].map(disk => {
+      const load = spawn('dd', ['if=/dev/urandom', `of=/dev/${disk}`, 'bs=4096', 'oflag=direct'], { stdio: 'ignore' })
+      return { load, ended: new Promise<number | null>(resolve => load.once('exit', resolve)) }
+    })
+    await sleep(700)
+    for (const isCut of [false, true]) {
+      const [taken, disk] = isCut ? [two, second] : [one, first]
+      if (isCut) run('ip', 'link', 'set', 'lo', 'down')
+      assert.ok(statSync(taken.backing.path).blocks > 0)
+      const started = performance.now()
+      if (isCut) await nodes.add(unit(22), op)
+      await nodes.take(name, taken.id, op)
+      const [ms, state] = [performance.now() - started, run('sha256sum', taken.backing.path)]
+      const going = isCut ? undefined : statSync(two.backing.path).mtimeMs
+      await sleep(1000)
+      if (isCut) run('ip', 'link', 'set', 'lo', 'up')
+      await sleep(3000)
+      assert.equal(run('sha256sum', taken.backing.path), state, 'a write came after')
+      if (going !== undefined) {
+        assert.ok(statSync(two.backing.path).mtimeMs > going, 'the other writer stands still')
+        assert.equal(writers[1]?.load.exitCode, null, 'the other writer met an error')
+      }
+      assert.equal(await writers[isCut ? 1 : 0]?.ended, 1, 'the writer met no error')
+      assert.equal(run('sh', '-c', 'ls /sys/class/iscsi_session | wc -l'), '1')
+      // Not by way of what the kernel remembers: it asks, and there is no such unit.
+      writeFileSync(`/sys/block/${disk}/device/rescan`, '1')
+      assert.equal(read(`/sys/block/${disk}/size`), '0')
+      console.log(`took a LUN away, ${isCut ? 'cable cut' : 'alive'}, in ${Math.round(ms)} ms`)
+    }
+    await nodes.take(name, unit(22).id, op)
+    logout(one)
+    for (const n of [20, 21, 22]) await target.remove(volume(n).target, op)
+    assert.ok(!/vol-|node-/.test(tree()))
   },
 
   async 'lets no login through that began before the right was taken away'() {

@@ -1,52 +1,33 @@
 // On the node: logs in to the target of a volume, proves that the disk behind it is the volume, and logs out again.
 import type { Host } from '../../host/host.ts'
 import { type Device, findDevice } from '../../linux/device.ts'
-import { disksOf, listSessions, type Session, sessionOfDisk } from '../../linux/iscsi-session.ts'
-import type { Initiator, RecordSettings } from '../../linux/iscsiadm.ts'
+import { disksOf, listSessions, sessionOfDisk } from '../../linux/iscsi-session.ts'
+import type { Initiator } from '../../linux/iscsiadm.ts'
 import { inHostNamespaces } from '../../linux/namespaces.ts'
 import { rescanDisk } from '../../linux/scsi.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
-import { DriverError, WrongDevice } from '../../volume/errors.ts'
+import { DriverError } from '../../volume/errors.ts'
 import { type Op, SILENT, steady } from '../../volume/op.ts'
 import type { VolumeId } from '../../volume/types.ts'
 import type { Attachment, Connector } from '../transport.ts'
-import { deriveChap, readKeys, requireStrength } from './chap.ts'
-import { loadModules, logInAnywhere } from './login.ts'
-import { isBeyondHope, logOutEverywhere } from './logout.ts'
-import { targetName, volumeOfTarget } from './names.ts'
-import { identityDoubt, proveRoute, proveUnchanged, requireAlive, troublesOfDisk, wrong } from './proof.ts'
-import { type IscsiRoute, parseIscsiRoute } from './route.ts'
+import { requireStrength } from './chap.ts'
+import { findDisk, mayShow, volumeOfDisk } from './disks.ts'
+import { identityDoubt, proveUnchanged, requireAlive, troublesOfDisk, wrong } from './proof.ts'
+import { parseIscsiRoute } from './route.ts'
+import { createSessions } from './sessions.ts'
 import { createTurns } from './turns.ts'
 
-export function createConnector(host: Host, settings: IscsiSettings, name: string): Connector {
+export function createConnector(host: Host, settings: IscsiSettings, name: string, locks: string): Connector {
   const initiator: Initiator = settings.inHostNamespaces
     ? { host: inHostNamespaces(host), root: '/proc/1/root' }
     : { host, root: '/proc/self/root' }
+  const sessions = createSessions(host, initiator, { settings, name, locks })
   const alone = createTurns()
-  /** Attempts to log in whose caller has his device already. */
-  const attempts = new Map<VolumeId, Promise<void>>()
-  const disconnect = async (id: VolumeId, op: Op) => {
-    await attempts.get(id)
-    await logOutEverywhere(host, initiator, id, op)
-  }
-  const connect = async (id: VolumeId, route: IscsiRoute, op: Op): Promise<Device> => {
-    const present = await reuse(host, id, route, op)
-    if (present) return present
-    await disconnect(id, op) // what is beyond hope, or left by an attempt that was cut short; unless it is in use
-    await loadModules(initiator, op)
-    const request = { id, route, settings: await recordSettings(host, settings, name, route) }
-    const { device, ended } = logInAnywhere(host, initiator, request, op)
-    attempts.set(
-      id,
-      ended.finally(() => attempts.delete(id)),
-    )
-    return await device
-  }
   return {
     connect: async (id, given, op) => {
-      const route = parseIscsiRoute(id, given)
+      const route = parseIscsiRoute(id, name, given)
       requireStrength(settings.chap, route)
-      return await alone(id, () => connect(id, route, op))
+      return await alone(id, () => sessions.connect(id, route, op))
     },
     find: async id => (await findDisk(host, id))?.device,
     list: () => listAttachments(host),
@@ -62,58 +43,18 @@ export function createConnector(host: Host, settings: IscsiSettings, name: strin
     },
     async rescan(device, op) {
       const session = await sessionOfDisk(host, device.kname)
-      const id = session && volumeOfTarget(session.target)
+      const id = session && (await volumeOfDisk(host, session, device.kname))
       if (id === undefined) throw wrong('a volume', device.kname, 'it is no disk of a session of this driver')
       return await prove(host, id, device, op)
     },
-    disconnect: (id, op) => alone(id, () => disconnect(id, op)),
+    disconnect: (id, op) => alone(id, () => sessions.disconnect(id, op)),
   }
-}
-
-async function recordSettings(
-  host: Host,
-  settings: IscsiSettings,
-  initiator: string,
-  { target, chap }: IscsiRoute,
-): Promise<RecordSettings> {
-  const keys = chap.mode === 'none' ? new Map() : await readKeys(host.files, settings.chapKeyFile ?? '')
-  return { ...settings, initiator, chap: deriveChap(keys, chap, { target, initiator }) }
-}
-
-interface Found {
-  readonly device: Device
-  readonly session: Session
-}
-
-/** Two disks of one volume have two page caches: what is written to one does not show on the other. */
-async function findDisk(host: Host, id: VolumeId): Promise<Found | undefined> {
-  const [disk, second] = disksOf(await listSessions(host, targetName(id)))
-  if (disk && second) {
-    throw new WrongDevice({
-      asked: `find the device of ${id}`,
-      found: `both /dev/${disk.kname} and /dev/${second.kname} are disks of it`,
-      next: 'stop what uses it and log out of one session by hand (iscsiadm -m session -r N --logout)',
-    })
-  }
-  const device = disk && (await findDevice(host, disk.kname))
-  return device && { device, session: disk.session }
-}
-
-/** A disk that is there already, wherever it comes from; undefined when there is none, or one that cannot come back. */
-async function reuse(host: Host, id: VolumeId, route: IscsiRoute, op: Op): Promise<Device | undefined> {
-  const asked = `connect ${id}`
-  const found = await findDisk(host, id)
-  if (!found) return undefined
-  const { device, session } = found
-  if (await isBeyondHope(host, session, device)) return undefined
-  await requireAlive(host, asked, session, device.kname)
-  return await proveRoute(host, id, device.kname, route, op)
 }
 
 /** The disk must be one of a living session with the volume's target, and still the same. */
 async function prove(host: Host, id: VolumeId, device: Device, op: Op): Promise<Device> {
   const session = await sessionOfDisk(host, device.kname)
-  if (session?.target !== targetName(id)) {
+  if (!session || !mayShow(session.target, id)) {
     const found = session ? `it is a disk of ${session.target}` : 'it is a disk of no session any more'
     throw wrong(id, device.kname, found)
   }
@@ -123,7 +64,7 @@ async function prove(host: Host, id: VolumeId, device: Device, op: Op): Promise<
 
 async function identify(host: Host, { kname }: Device): Promise<VolumeId | undefined> {
   const session = await sessionOfDisk(host, kname)
-  const id = session && volumeOfTarget(session.target)
+  const id = session && (await volumeOfDisk(host, session, kname))
   if (id === undefined || (await identityDoubt(host, id, kname)) === undefined) return id
   // The kernel keeps what it once read of a unit: that a wrong one was put right at the target shows by a fresh look only.
   try {
@@ -146,11 +87,11 @@ async function doubtsAbout(host: Host, { device, id }: Attachment, op: Op): Prom
 
 async function listAttachments(host: Host): Promise<Attachment[]> {
   const found = await Promise.all(
-    disksOf(await listSessions(host)).map(async ({ session: { target }, unit, kname }) => {
+    disksOf(await listSessions(host)).map(async ({ session, unit, kname }) => {
       const device = await findDevice(host, kname)
-      const id = volumeOfTarget(target)
+      const id = await volumeOfDisk(host, session, kname)
       return device
-        ? [{ device, backing: `${target} LUN ${unit.lun}`, isLastWay: false, id, isRemote: true as const }]
+        ? [{ device, backing: `${session.target} LUN ${unit.lun}`, isLastWay: false, id, isRemote: true as const }]
         : []
     }),
   )

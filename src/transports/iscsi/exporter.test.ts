@@ -4,11 +4,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fakeTarget } from '../../../test/fake-target.ts'
-import { BLOCK, failure, ISCSI, MIB, temporaryFolder, testOp } from '../../../test/fixtures.ts'
+import { BLOCK, EMPTY_LEDGER, failure, ISCSI, MIB, temporaryFolder, testOp } from '../../../test/fixtures.ts'
 import { fakeHost } from '../../host/fake.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
 import { encodeVolumeId } from '../../volume/ids.ts'
 import type { Claim, Volume } from '../../volume/types.ts'
+import type { Exporter } from '../transport.ts'
 import { createExporter } from './exporter.ts'
 import { serialOf, targetName } from './names.ts'
 import { parseIscsiRoute } from './route.ts'
@@ -42,8 +43,10 @@ const SETTINGS: IscsiSettings = { ...ISCSI, portals: ['10.0.0.1:3260'] }
 
 const setUp = (settings: Partial<IscsiSettings> = {}, growsOnline = true) => {
   const fake = fakeTarget(growsOnline)
-  return { fake, exporter: createExporter(fakeHost([]), { ...SETTINGS, ...settings }, fake) }
+  return { fake, exporter: createExporter(fakeHost([]), { ...SETTINGS, ...settings }, fake, EMPTY_LEDGER) }
 }
+
+const termsOf = (exporter: Exporter) => exporter.enrol(id, a.node, op, async terms => terms)
 
 describe('the iSCSI exporter', () => {
   it('gives the nodes of the claims their rights and nobody else, and answers a route that the node accepts', async () => {
@@ -54,10 +57,10 @@ describe('the iSCSI exporter', () => {
       { initiator: B, readonly: true },
     ])
     assert.equal(fake.documents.get(target)?.serial, serialOf(id))
-    const { portals, size, readonly, lun } = parseIscsiRoute(id, route)
+    const { portals, size, readonly, lun } = parseIscsiRoute(id, A, route)
     assert.deepEqual([portals, size, readonly, lun], [SETTINGS.portals, backing.size, false, 0])
     assert.match(route['device_path'] ?? '', new RegExp(`^/dev/disk/by-path/ip-10.0.0.1:3260-iscsi-${target}-lun-0$`))
-    assert.equal(parseIscsiRoute(id, await exporter.export(volume, backing, [b], op)).readonly, true)
+    assert.equal(parseIscsiRoute(id, A, await exporter.export(volume, backing, [b], op)).readonly, true)
     assert.deepEqual(fake.documents.get(target)?.rights, [{ initiator: B, readonly: true }])
   })
 
@@ -96,7 +99,7 @@ describe('the iSCSI exporter', () => {
     const path = join(await temporaryFolder(t), 'key')
     await writeFile(path, 'k'.repeat(32))
     const { fake, exporter } = setUp({ chap: 'mutual', chapKeyFile: path })
-    const terms = await exporter.terms()
+    const terms = await termsOf(exporter)
     const route = await exporter.export(
       volume,
       backing,
@@ -113,7 +116,7 @@ describe('the iSCSI exporter', () => {
     await exporter.export(volume, backing, [{ ...a, ...terms, nonce: 'c'.repeat(32) }], op)
     assert.notEqual(fake.documents.get(target)?.rights[0]?.chap?.password.reveal(), secrets[0])
     const broken = setUp({ chap: 'one-way', chapKeyFile: '/nonexistent/key' })
-    await assert.rejects(broken.exporter.terms(), failure('unavailable', /CHAP/))
+    await assert.rejects(termsOf(broken.exporter), failure('unavailable', /CHAP/))
     await assert.rejects(
       broken.exporter.export(volume, backing, [{ ...a, ...terms }], op),
       failure('unavailable', /CHAP/),
@@ -125,7 +128,7 @@ describe('the iSCSI exporter', () => {
     const path = join(await temporaryFolder(t), 'key')
     await writeFile(path, 'k'.repeat(32))
     const before = setUp({ chap: 'mutual', chapKeyFile: path })
-    const claims = [{ ...a, ...(await before.exporter.terms()) }, b] as const
+    const claims = [{ ...a, ...(await termsOf(before.exporter)) }, b] as const
     const route = await before.exporter.export(volume, backing, claims, op)
     await writeFile(path, `${'n'.repeat(32)}\n${'k'.repeat(32)}\n`)
     for (const chap of ['mutual', 'one-way', 'none'] as const) {

@@ -1,48 +1,63 @@
-// Beside the bytes: which nodes may log in to the target of a volume follows from its claims, and from nothing else.
+// Beside the bytes: which nodes reach a volume, and through which target, follows from its claims, and from nothing else.
 import type { Host } from '../../host/host.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
-import { PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
+import { NotSupported, PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
 import { parseNodeId } from '../../volume/node-id.ts'
-import type { Claim, Route, VolumeId } from '../../volume/types.ts'
-import type { Exported, Exporter } from '../transport.ts'
+import type { Op } from '../../volume/op.ts'
+import type { Backing, ChapTerms, Claim, Route, Volume, VolumeId } from '../../volume/types.ts'
+import type { Exported, Exporter, Ledger } from '../transport.ts'
 import { deriveChap, type Keys, readKeys } from './chap.ts'
-import { serialOf, targetName, volumeOfTarget } from './names.ts'
+import { lunOf, serialOf, targetName, volumeOfTarget } from './names.ts'
+import { createNodeExports, type NodeExports, targetOf } from './node-exports.ts'
 import { type ChapRoute, encodeIscsiRoute } from './route.ts'
-import type { ExportDocument, Right, Shown, Target } from './target.ts'
+import type { ExportDocument, Right, Shown, ShownUnit, Target, UnitDocument } from './target.ts'
 
-export function createExporter(host: Host, settings: IscsiSettings, target: Target): Exporter {
-  const readOwnKeys = () => readKeys(host.files, settings.chapKeyFile ?? '')
+/** How volumes of this host are served. */
+interface Way {
+  readonly settings: IscsiSettings
+  readonly target: Target
+  readonly nodes: NodeExports | undefined
+  /** Those of the key file now. */
+  keys(): Promise<Keys>
+}
+
+export function createExporter(host: Host, settings: IscsiSettings, target: Target, ledger: Ledger): Exporter {
+  const nodes = target.nodes && createNodeExports(target.nodes, ledger)
+  const keys = async (): Promise<Keys> => await readKeys(host.files, settings.chapKeyFile ?? '')
+  const termsOfNow = async (): Promise<{ chap?: ChapTerms }> => {
+    const { chap: mode } = settings
+    if (mode === 'none') return {}
+    const [key = ''] = (await keys()).keys()
+    return { chap: { mode, key } }
+  }
+  const way: Way = { settings, target, nodes, keys }
   return {
     isLocal: false,
     reaches: node => parseNodeId(node).initiator !== undefined,
-    async terms() {
-      const { chap: mode } = settings
-      if (mode === 'none') return {}
-      const [key = ''] = (await readOwnKeys()).keys()
-      return { chap: { mode, key } }
+    async enrol(id, node, op, work) {
+      if (!nodes || settings.layout === 'per-volume') return await work(await termsOfNow())
+      return await nodes.enrol(id, node, termsOfNow, op, session => work({ session }))
     },
-    async export(volume, backing, claims, op) {
-      const { id, sectorSize } = volume
-      requireOwnInitiators(id, claims)
-      const keys = claims.some(({ chap }) => chap) ? await readOwnKeys() : new Map()
-      const document: ExportDocument = {
-        target: targetName(id),
-        serial: serialOf(id),
-        backing,
-        sectorSize,
-        portals: settings.portals,
-        rights: claims.map(claim => rightOf(id, claim, keys)),
-      }
-      await target.apply(document, op)
-      return routeOf(document, claims[0], chapOf(claims[0]), target.lun)
+    export: (volume, backing, claims, op) => exportAs(way, volume, backing, claims, op),
+    async ready(id, { node, session }, op) {
+      if (session) await nodes?.ready(id, node, op)
+    },
+    async settle(op) {
+      await nodes?.settle(op)
     },
     async unexport(id, node, op) {
       const { initiator } = parseNodeId(node)
-      if (initiator !== undefined) await target.revoke(targetName(id), initiator, op)
+      if (initiator !== undefined) {
+        await nodes?.take(id, node, op)
+        await target.revoke(targetName(id), initiator, op)
+      }
       const left = await target.find(targetName(id), op)
       if (left?.initiators.length === 0) await target.remove(left.target, op)
     },
-    withdraw: (id, op) => target.remove(targetName(id), op),
+    async withdraw(id, op) {
+      await nodes?.withdraw(id, op)
+      await target.remove(targetName(id), op)
+    },
     async requireGrowable(id, op) {
       if (target.growsOnline) return
       const shown = await target.find(targetName(id), op)
@@ -53,22 +68,51 @@ export function createExporter(host: Host, settings: IscsiSettings, target: Targ
       if (shown && shown.size < backing.size) await target.grow(shown.target, backing, op)
     },
     async exports(op) {
+      const units = Map.groupBy((await nodes?.list()) ?? [], unit => unit.id)
       const found = (await target.list(op)).flatMap(shown => {
         const id = volumeOfTarget(shown.target)
-        return id === undefined ? [] : [[id, exportedAs(id, shown)] as const]
+        return id === undefined ? [] : [[id, exportedAs(id, shown, units.get(id) ?? [])] as const]
       })
       return new Map(found)
     },
-    async requireUnused(id, op) {
-      const shown = await target.find(targetName(id), op)
-      if (!shown) return
-      throw new VolumeInUse({
-        asked: `delete ${id}`,
-        found: `${shown.target} is exported to ${shown.initiators.map(({ name }) => name).join(', ') || 'nobody'}`,
-        next: 'unpublish it first',
-      })
-    },
+    requireUnused: (id, op) => requireUnexported(way, id, op),
   }
+}
+
+async function exportAs(
+  { settings, target, nodes, keys }: Way,
+  volume: Volume,
+  backing: Backing,
+  claims: readonly [Claim, ...Claim[]],
+  op: Op,
+): Promise<Route> {
+  const { id } = volume
+  requireOwnInitiators(id, claims)
+  const needsKeys = claims.some(({ chap, session }) => chap ?? session?.chap)
+  const site: Site = { settings, keys: needsKeys ? await keys() : new Map() }
+  // As each claim says, whatever the setting has become: another way would end the session.
+  const [own, shared] = [claims.filter(({ session }) => !session), claims.filter(({ session }) => session)]
+  const document = documentOf(volume, backing, targetName(id), own, site)
+  if (shared.length > 0 && !nodes) throw cannotShare(id, settings)
+  if (own.length > 0) await target.apply(document, op)
+  else if ((await target.find(document.target, op))?.initiators.length) await target.remove(document.target, op)
+  for (const claim of shared) await nodes?.add(unitOf(volume, backing, claim, site), op)
+  const [first] = claims
+  return first.session
+    ? routeOf(unitOf(volume, backing, first, site), first)
+    : routeOf({ ...document, lun: target.lun }, first)
+}
+
+async function requireUnexported({ target, nodes }: Way, id: VolumeId, op: Op): Promise<void> {
+  const shown = await target.find(targetName(id), op)
+  if (!shown) return
+  const units = (await nodes?.list(id)) ?? []
+  const holders = [...shown.initiators.map(({ name }) => name), ...units.map(unit => unit.initiator ?? unit.target)]
+  throw new VolumeInUse({
+    asked: `delete ${id}`,
+    found: `${shown.target} is exported to ${holders.join(', ') || 'nobody'}`,
+    next: 'unpublish it first',
+  })
 }
 
 /** Two nodes under one name would be one to the target: it could not take the right of one of them away. */
@@ -84,31 +128,71 @@ function requireOwnInitiators(id: VolumeId, claims: readonly Claim[]): void {
   }
 }
 
-function chapOf({ nonce = '', chap }: Claim): ChapRoute {
+/** What a document follows from besides the volume and its claims. */
+interface Site {
+  readonly settings: IscsiSettings
+  readonly keys: Keys
+}
+
+function documentOf(
+  { id, sectorSize }: Volume,
+  backing: Backing,
+  target: string,
+  claims: readonly Claim[],
+  site: Site,
+): ExportDocument {
+  const rights = claims.map(claim => rightOf(target, claim, site))
+  return { target, serial: serialOf(id), backing, sectorSize, portals: site.settings.portals, rights }
+}
+
+function unitOf(volume: Volume, backing: Backing, claim: Claim, site: Site): UnitDocument {
+  const { id } = volume
+  const document = documentOf(volume, backing, targetOf(id, claim.node), [claim], site)
+  return { ...document, id, lun: lunOf(id, claim.nonce ?? '') }
+}
+
+function chapOf(claim: Claim): ChapRoute {
+  const { nonce = '', chap } = claim.session ?? claim
   return chap ? { ...chap, nonce } : { mode: 'none' }
 }
 
-function rightOf(id: VolumeId, claim: Claim, keys: Keys): Right {
+function rightOf(target: string, claim: Claim, site: Site): Right {
   const initiator = parseNodeId(claim.node).initiator ?? ''
-  const chap = deriveChap(keys, chapOf(claim), { target: targetName(id), initiator })
+  const chap = deriveChap(site.keys, chapOf(claim), { target, initiator })
   return { initiator, readonly: claim.readonly, ...(chap && { chap }) }
 }
 
-function routeOf(document: ExportDocument, claim: Claim, chap: ChapRoute, lun: number): Route {
-  const { target, portals, serial, backing, sectorSize } = document
+function routeOf(document: ExportDocument & { readonly lun: number }, claim: Claim): Route {
+  const { target, lun, portals, serial, backing, sectorSize } = document
+  const chap = chapOf(claim)
   const route = { target, lun, portals, serial, size: backing.size, sectorSize, readonly: claim.readonly, chap }
   // As udev would name it; a hint for people, and no node needs it.
   const path = `/dev/disk/by-path/ip-${portals[0]}-iscsi-${target}-lun-${lun}`
   return { device_path: path, ...encodeIscsiRoute(route) }
 }
 
-function exportedAs(id: VolumeId, { backing, size, enabled, serial, initiators }: Shown): Exported {
+/** A volume that is a unit of nodes' targets alone needs no target of its own. */
+function exportedAs(id: VolumeId, shown: Shown, units: readonly ShownUnit[]): Exported {
+  const { backing, size, serial, initiators } = shown
+  const ways = [...(units.length === 0 || initiators.length > 0 ? [shown] : []), ...units]
+  const closed = ways.filter(({ enabled }) => !enabled)
   const troubles = [
-    ...(enabled ? [] : ['its target accepts no logins']),
+    ...(closed.length === 0 ? [] : ['its target accepts no logins']),
     ...(serial === serialOf(id) ? [] : [`its target shows serial number ${serial}, not ${serialOf(id)}`]),
   ]
-  const holders = initiators.map(({ name, readonly }) => ({ initiator: name, readonly }))
-  return { backing, size, enabled, holders, troubles }
+  const holders = [
+    ...initiators.map(({ name, readonly }) => ({ initiator: name, readonly })),
+    ...units.flatMap(({ initiator, readonly }) => (initiator === undefined ? [] : [{ initiator, readonly }])),
+  ]
+  return { backing, size, enabled: closed.length === 0, holders, troubles }
+}
+
+function cannotShare(id: VolumeId, { target }: IscsiSettings): NotSupported {
+  return new NotSupported({
+    asked: `export ${id}`,
+    found: `it was published below a target of the node, which iscsi.target ${target} cannot serve`,
+    next: 'set iscsi.target back to what it was published with, or unpublish the volume first',
+  })
 }
 
 function cannotGrow(id: VolumeId, { target }: Shown, settings: IscsiSettings): VolumeInUse {

@@ -1,31 +1,22 @@
-// What an export document comes to in LIO, and in what the kernel's state differs from that.
+// What the documents come to in LIO, and in what the kernel's state differs from that.
 import type { Host } from '../../host/host.ts'
 import {
+  accessTo,
   aclPath,
   backstorePath,
-  findBackstore,
+  type Group,
   groupPath,
   isUnset,
   LUN,
   listGroups,
+  lunName,
+  lunShows,
   mappedLuns,
   readAttribute,
 } from '../../linux/lio.ts'
 import { AS_THE_GROUP } from '../../linux/lio-change.ts'
-import { InvalidRequest } from '../../volume/errors.ts'
-import { volumeOfTarget } from './names.ts'
-import type { ExportDocument, Right } from './target.ts'
-
-/** Where the backstore of a target stands; throws for a target that this driver would never make. */
-export function backstoreOf(target: string): string {
-  const id = volumeOfTarget(target)
-  if (id === undefined)
-    throw new InvalidRequest({ asked: `use the target ${target}`, found: 'it is no volume’s', next: 'leave it alone' })
-  return backstorePath(id)
-}
-
-/** Writes are durable when they are acknowledged, and what filesystems discard is given back to the pool. */
-export const BACKSTORE = { emulate_write_cache: '0', emulate_tpu: '1' }
+import { backstoreOf, type Expect, expectBackstore } from './lio-backstore.ts'
+import type { ExportDocument, Right, UnitDocument } from './target.ts'
 
 /** Only who has an ACL may log in, or even learn that the target exists. */
 export function attributesOf(rights: readonly Right[]): Record<string, string> {
@@ -38,68 +29,75 @@ export function attributesOf(rights: readonly Right[]): Record<string, string> {
   }
 }
 
-type Expect = (what: string, found: unknown, wanted: unknown) => void
+/**
+ * Of an ACL of a node's target: seconds until a silent node is asked whether it lives, and until it is given up. With less
+ * patience than the kernel's own 45 s, because to take a LUN away waits for what its node began to send.
+ */
+export const NODE_PATIENCE = { nopin_timeout: '5', nopin_response_timeout: '5' }
 
 /** One look at all of it: in words, everything that is not as the document says. */
 export async function differences(host: Host, document: ExportDocument): Promise<string[]> {
+  const { wrong, expect } = collect()
   const { target, rights } = document
-  const group = groupPath(target)
+  await expectBackstore(host, backstoreOf(target), document, expect)
+  const group = await expectGroup(host, document, expect)
+  expect('LUN 0', group?.shows, backstoreOf(target))
+  expect('the list of LUNs', await host.files.list(`${groupPath(target)}/lun`), LUN)
+  for (const { initiator, readonly } of rights) {
+    const acl = group?.acls.find(each => each.initiator === initiator)
+    expect(`the access of ${initiator}`, acl?.access, readonly ? 'read-only' : 'read-write')
+    expect(`the list of LUNs of ${initiator}`, acl && (await mappedLuns(host, acl.path)), LUN)
+  }
+  expect('enabled', group?.enabled, true)
+  return wrong
+}
+
+/** The same for one unit of a node's target, which is opened when all of them are there. */
+export async function unitDifferences(host: Host, unit: UnitDocument): Promise<string[]> {
+  const { wrong, expect } = collect()
+  const { target, id, lun, rights } = unit
+  const own = backstorePath(id)
+  await expectBackstore(host, own, unit, expect)
+  await expectGroup(host, unit, expect)
+  expect(`LUN ${lun}`, await lunShows(host, groupPath(target), lunName(lun)), own)
+  for (const { initiator, readonly } of rights) {
+    const acl = aclPath(groupPath(target), initiator)
+    expect(`the access of ${initiator}`, await accessTo(host, acl, lunName(lun)), readonly ? 'read-only' : 'read-write')
+    for (const [name, value] of Object.entries(NODE_PATIENCE))
+      expect(name, await readAttribute(host, `${acl}/attrib/${name}`), value)
+  }
+  return wrong
+}
+
+function collect(): { wrong: string[]; expect: Expect } {
   const wrong: string[] = []
   const expect: Expect = (what, found, wanted) => {
     if (String(found) !== String(wanted)) wrong.push(`${what} is ${found}, not ${wanted}`)
   }
-  await expectBackstore(host, document, expect)
-  await expectGroup(host, document, expect)
-  for (const right of rights) await expectAuth(host, aclPath(group, right.initiator), right, expect)
-  return wrong
+  return { wrong, expect }
 }
 
-async function expectBackstore(
-  host: Host,
-  { target, backing, serial, sectorSize }: ExportDocument,
-  expect: Expect,
-): Promise<void> {
-  const path = backstoreOf(target)
-  const found = await findBackstore(host, path)
-  expect('the file', found?.file, backing.path)
-  expect('the size', found?.size, backing.size)
-  expect('the serial number', found?.serial, serial)
-  expect('the sector size', found?.sectorSize, sectorSize)
-  expect('durability', found?.durable, true)
-  for (const [name, value] of Object.entries(BACKSTORE))
-    expect(name, await readAttribute(host, `${path}/attrib/${name}`), value)
-}
-
-async function expectGroup(host: Host, document: ExportDocument, expect: Expect): Promise<void> {
+/** Where it listens, and whom it lets in by what. */
+async function expectGroup(host: Host, document: ExportDocument, expect: Expect): Promise<Group | undefined> {
   const { target, portals, rights } = document
   const path = groupPath(target)
-  const [groups, luns, listening] = await Promise.all([
-    listGroups(host, target),
-    host.files.list(`${path}/lun`),
-    host.files.list(`${path}/np`),
-  ])
+  const [groups, listening] = await Promise.all([listGroups(host, target), host.files.list(`${path}/np`)])
   expect(
     'the list of groups',
     groups?.map(group => group.path),
     path,
   )
   const [group] = groups ?? []
-  expect('LUN 0', group?.shows, backstoreOf(target))
-  expect('the list of LUNs', luns, LUN)
   expect('the list of portals', listening, [...portals].sort())
   expect(
     'the list of ACLs',
     group?.acls.map(acl => acl.initiator),
     rights.map(right => right.initiator).sort(),
   )
-  for (const { initiator, readonly } of rights) {
-    const acl = group?.acls.find(each => each.initiator === initiator)
-    expect(`the access of ${initiator}`, acl?.access, readonly ? 'read-only' : 'read-write')
-    expect(`the list of LUNs of ${initiator}`, acl && (await mappedLuns(host, acl.path)), LUN)
-  }
   for (const [name, value] of Object.entries(attributesOf(rights)))
     expect(name, await readAttribute(host, `${path}/attrib/${name}`), value)
-  expect('enabled', group?.enabled, true)
+  for (const right of rights) await expectAuth(host, aclPath(path, right.initiator), right, expect)
+  return group
 }
 
 /** The passwords themselves cannot be compared, only whether there are any. */

@@ -4,11 +4,12 @@ import type { Device } from '../../linux/device.ts'
 import { listSessions, type Session, scanForUnit } from '../../linux/iscsi-session.ts'
 import { createRecord, type Initiator, login, logout, type RecordSettings } from '../../linux/iscsiadm.ts'
 import { ensureModules } from '../../linux/modprobe.ts'
+import { deleteDisk } from '../../linux/scsi.ts'
 import { NotYet, waitFor } from '../../linux/wait.ts'
 import { Unavailable, WrongDevice } from '../../volume/errors.ts'
 import { type Op, steady } from '../../volume/op.ts'
 import type { VolumeId } from '../../volume/types.ts'
-import { proveRoute } from './proof.ts'
+import { proveRoute, requireLoggedIn } from './proof.ts'
 import type { IscsiRoute } from './route.ts'
 
 export interface LoginRequest {
@@ -93,7 +94,27 @@ export function logInAnywhere(
   return { device: promise, ended }
 }
 
-/** The disk of a new session, proved. */
+/** The disk of a session that is there for other volumes; a disk that this finds and that cannot be used goes again. */
+export async function joinSession(
+  host: Host,
+  id: VolumeId,
+  session: Session,
+  route: IscsiRoute,
+  op: Op,
+): Promise<Device> {
+  requireLoggedIn(`connect ${id}`, session)
+  const known = session.units.map(({ at }) => at)
+  try {
+    return await useSession(host, id, session, route, op)
+  } catch (error) {
+    const units = (await listSessions(host, route.target)).flatMap(each => each.units)
+    const left = units.find(({ at, lun }) => lun === route.lun && !known.includes(at))
+    if (left) await deleteDisk(host, left.at, steady(op))
+    throw error
+  }
+}
+
+/** The disk of the route's unit, looked for and proved. */
 async function useSession(host: Host, id: VolumeId, { sid }: Session, route: IscsiRoute, op: Op): Promise<Device> {
   const kname = await waitFor(
     { asked: `wait for LUN ${route.lun} of session ${sid}`, timeoutMs: UNIT_MS },

@@ -68,7 +68,7 @@ describe('disconnect', () => {
         },
       }
       use(node, kname)
-      const again = createConnector(patched, SETTINGS, INITIATOR)
+      const again = createConnector(patched, SETTINGS, INITIATOR, '/state/locks')
       await assert.rejects(again.disconnect(id, op), failure('failed-precondition', words))
       assert.ok(onlySession(node).disk)
       assert.equal(ran(node, '/delete') + ran(node, '--logout'), 0)

@@ -1,4 +1,4 @@
-// Logout: nothing uses the disk, all writes are on the target, the disk goes, then the session, then the records.
+// Logout: nothing uses the disk, all writes are on the target, the disk goes, then the session with its last disk, then the records.
 import type { Host } from '../../host/host.ts'
 import { type Device, findDevice, flushBuffers, isClaimed, liveFilesystems } from '../../linux/device.ts'
 import { disksOf, listSessions, type Session } from '../../linux/iscsi-session.ts'
@@ -10,7 +10,7 @@ import { Unavailable, VolumeInUse } from '../../volume/errors.ts'
 import type { Op } from '../../volume/op.ts'
 import type { VolumeId } from '../../volume/types.ts'
 import { endsWithin } from '../../volume/within.ts'
-import { targetName } from './names.ts'
+import { pickDisks } from './disks.ts'
 import { requireAlive, requireIdentity } from './proof.ts'
 
 /** The last umount may return before the superblock is gone. */
@@ -18,26 +18,37 @@ const SUPERBLOCK_MS = 5_000
 const FLUSH_MS = 60_000
 const GONE_MS = 10_000
 
-/** Idempotent. OK only when neither disk, session nor record of the volume is left. Throws VolumeInUse. */
-export async function logOutEverywhere(host: Host, initiator: Initiator, id: VolumeId, op: Op): Promise<void> {
+/**
+ * Idempotent. OK only when no disk of the volume is left below this target, and no session or record of it either, unless
+ * other disks of the node are below it. Throws VolumeInUse.
+ */
+export async function logOutEverywhere(
+  host: Host,
+  initiator: Initiator,
+  { id, target }: { id: VolumeId; target: string },
+  op: Op,
+): Promise<void> {
   const asked = `disconnect ${id}`
-  const target = targetName(id)
+  const kept = new Set<number>()
   for (const session of await listSessions(host, target)) {
-    for (const { kname, unit } of disksOf([session])) {
+    const disks = disksOf([session])
+    const own = await pickDisks(host, id, disks)
+    for (const { kname, unit } of own) {
       const device = await findDevice(host, kname)
       if (device) await removeDisk(host, { asked, id, session, device, at: unit.at }, op)
     }
-    await logout(initiator, session.sid, op)
+    if (disks.length > own.length) kept.add(session.sid)
+    else await logout(initiator, session.sid, op)
   }
   await waitFor(
     { asked, timeoutMs: GONE_MS },
     async () => {
-      const [left] = await listSessions(host, target)
+      const left = (await listSessions(host, target)).find(({ sid }) => !kept.has(sid))
       if (left) throw new NotYet(`session ${left.sid} at ${left.portal} is still there`)
     },
     op,
   )
-  await deleteRecords(initiator, target, op)
+  if (kept.size === 0) await deleteRecords(initiator, target, op)
 }
 
 interface Removal {

@@ -1,5 +1,5 @@
 // Names on the wire: which target and which serial number a volume has, and which initiator a node is.
-import { digest, parseVolumeId } from '../../volume/ids.ts'
+import { digest, isPoolName, parseVolumeId } from '../../volume/ids.ts'
 import { isIqn } from '../../volume/node-id.ts'
 import type { VolumeId } from '../../volume/types.ts'
 
@@ -15,6 +15,32 @@ export function targetName(id: VolumeId): string {
 export function volumeOfTarget(target: string): VolumeId | undefined {
   const id = target.startsWith(`${PREFIX}:`) ? target.slice(PREFIX.length + 1) : ''
   return parseVolumeId(id) ? id : undefined
+}
+
+/** The target of a node for the volumes of one pool; no volume's target and no initiator is ever called so. */
+export function nodeTargetName(pool: string, initiator: string): string {
+  return `${PREFIX}:node-${pool}-${digest(initiator).slice(0, 32)}`
+}
+
+/** undefined for whatever is no target of a node. */
+export function poolOfNodeTarget(target: string): string | undefined {
+  const [, pool = ''] = /^:node-(.+)-[0-9a-f]{32}$/.exec(target.slice(PREFIX.length)) ?? []
+  return target.startsWith(PREFIX) && isPoolName(pool) ? pool : undefined
+}
+
+/**
+ * The LUN of a volume below a node's target: of this publish only, and never another volume's. A disk that a node kept from
+ * before would come to life again, and write, if its number was given away. 31 bits: more are too many for scans (max_lun of
+ * iscsi_tcp) and for iscsiadm.
+ */
+export function lunOf(id: VolumeId, nonce: string): number {
+  return Number.parseInt(digest(`ashlar lun ${id} ${nonce}`).slice(0, 8), 16) >>> 1 || 1
+}
+
+/** The volume of a pool that a unit with this serial number is. */
+export function volumeOfSerial(pool: string, serial: string): VolumeId | undefined {
+  const id = `vol-${pool}-${serial}`
+  return parseVolumeId(id) && id
 }
 
 /**

@@ -35,6 +35,13 @@ function troublesOfState(kname: string, state: string, session: Session): string
   return [`/dev/${kname} is ${state} though its session is there${remedy}`]
 }
 
+/** Throws Unavailable unless it is there, so that a unit can be looked for. */
+export function requireLoggedIn(asked: string, session: Session): void {
+  const troubles = troublesOfSession(session)
+  if (troubles.length === 0) return
+  throw new Unavailable({ asked, found: troubles.join('; '), next: 'call again when the session is back' })
+}
+
 /** Throws Unavailable unless commands get through to the disk. */
 export async function requireAlive(host: Host, asked: string, session: Session, kname: string): Promise<void> {
   const troubles = await troublesOfDisk(host, session, kname)

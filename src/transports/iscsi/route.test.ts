@@ -9,6 +9,7 @@ import { initiatorName, serialOf, targetName, volumeOfTarget } from './names.ts'
 import { encodeIscsiRoute, type IscsiRoute, parseIscsiRoute } from './route.ts'
 
 const id = encodeVolumeId('p', 'one')
+const INITIATOR = 'iqn.2026-01.dev.ashlar:node.a'
 const other = encodeVolumeId('p', 'two')
 const sent: IscsiRoute = {
   target: targetName(id),
@@ -36,7 +37,7 @@ describe('an iSCSI route', () => {
               ? { mode: 'none' as const }
               : { mode: 'one-way' as const, nonce: 'f'.repeat(32), key: '00000000' }
           const given = { ...sent, size, readonly, chap }
-          assert.deepEqual(parseIscsiRoute(id, encodeIscsiRoute(given)), given)
+          assert.deepEqual(parseIscsiRoute(id, INITIATOR, encodeIscsiRoute(given)), given)
         },
       ),
     )
@@ -45,12 +46,12 @@ describe('an iSCSI route', () => {
   it('with any key missing is refused', () => {
     for (const key of Object.keys(route)) {
       const { [key]: _, ...rest } = route
-      assert.throws(() => parseIscsiRoute(id, rest), refused, key)
+      assert.throws(() => parseIscsiRoute(id, INITIATOR, rest), refused, key)
     }
   })
 
   it('of another volume, or with a value that is not exactly what we send, is refused', () => {
-    assert.throws(() => parseIscsiRoute(other, route), refused)
+    assert.throws(() => parseIscsiRoute(other, INITIATOR, route), refused)
     const wrong = {
       target: [targetName(other), `${targetName(id)} `, `${targetName(id)}\n`, '', 'iqn.2001-04.com.example:x'],
       serial: [serialOf(other), '', serialOf(id).toUpperCase(), `${serialOf(id)}0`],
@@ -74,7 +75,11 @@ describe('an iSCSI route', () => {
     }
     for (const [key, values] of Object.entries(wrong)) {
       for (const value of values)
-        assert.throws(() => parseIscsiRoute(id, { ...route, [key]: value }), refused, `${key}=${JSON.stringify(value)}`)
+        assert.throws(
+          () => parseIscsiRoute(id, INITIATOR, { ...route, [key]: value }),
+          refused,
+          `${key}=${JSON.stringify(value)}`,
+        )
     }
   })
 })

@@ -1,8 +1,9 @@
 // What travels to the node as publish context: where the volume is, and what its device must prove.
 import { InvalidRequest } from '../../volume/errors.ts'
+import { parseVolumeId } from '../../volume/ids.ts'
 import { isPortal } from '../../volume/portal.ts'
 import type { Bytes, Route, VolumeId } from '../../volume/types.ts'
-import { serialOf, targetName } from './names.ts'
+import { nodeTargetName, serialOf, targetName } from './names.ts'
 
 export interface IscsiRoute {
   readonly target: string
@@ -38,8 +39,8 @@ export function encodeIscsiRoute(route: IscsiRoute): Route {
   }
 }
 
-/** Trusts nothing: the target and the serial number must be those of this very volume. */
-export function parseIscsiRoute(id: VolumeId, route: Route): IscsiRoute {
+/** Trusts nothing: the target must be the volume's or this very initiator's, and the serial number the volume's. */
+export function parseIscsiRoute(id: VolumeId, initiator: string, route: Route): IscsiRoute {
   const refuse = (found: string) =>
     new InvalidRequest({
       asked: `connect ${id} by its publish context`,
@@ -52,10 +53,13 @@ export function parseIscsiRoute(id: VolumeId, route: Route): IscsiRoute {
     return text
   }
   const matches = (pattern: RegExp) => (text: string) => pattern.test(text)
+  const targets = [targetName(id), nodeTargetName(parseVolumeId(id)?.pool ?? '', initiator)]
+  const target = get('target', text => targets.includes(text))
   const mode = get('chap', matches(/^(none|one-way|mutual)$/)) as ChapRoute['mode']
   return {
-    target: get('target', text => text === targetName(id)),
-    lun: Number(get('lun_id', matches(/^\d{1,3}$/))),
+    target,
+    // Of a node's target 31 bits at most: see lunOf.
+    lun: Number(get('lun_id', matches(target === targetName(id) ? /^\d{1,3}$/ : /^\d{1,10}$/))),
     portals: get('portals', text => text.split(',').every(isPortal)).split(','),
     serial: get('serial', text => text !== '' && text === serialOf(id)),
     size: BigInt(get('size', matches(/^\d{1,19}$/))),

@@ -2,20 +2,30 @@
 import type { Host } from '../../host/host.ts'
 import type { Op } from '../../volume/op.ts'
 import type { Secret } from '../../volume/secret.ts'
-import type { Backing, Bytes } from '../../volume/types.ts'
+import type { Backing, Bytes, VolumeId } from '../../volume/types.ts'
 
-/** How one volume is to be exported: all of it, so that the same document always leads to the same export. */
-export interface ExportDocument {
-  /** IQN; one target a volume. */
+/** What initiators find below a target. */
+export interface Content {
+  /** IQN */
   readonly target: string
   /** Unit serial number: 32 hexadecimal digits. */
   readonly serial: string
   readonly backing: Backing
   readonly sectorSize: number
+}
+
+/** How one volume is to be exported: all of it, so that the same document always leads to the same export. */
+export interface ExportDocument extends Content {
   /** IP:PORT */
   readonly portals: readonly string[]
   /** Who may use it, and nobody else. At least one. */
   readonly rights: readonly Right[]
+}
+
+/** A volume as one node is to find it below a target that it shares with the node's others: its one right is the node's. */
+export interface UnitDocument extends ExportDocument {
+  readonly id: VolumeId
+  readonly lun: number
 }
 
 export interface Right {
@@ -53,6 +63,38 @@ export interface Shown {
   }[]
 }
 
+/** A unit as it is found, whoever made it. */
+export interface ShownUnit {
+  readonly target: string
+  readonly id: VolumeId
+  readonly lun: number
+  /** undefined when nobody may use it. */
+  readonly initiator: string | undefined
+  readonly readonly: boolean
+  /** Its target accepts logins, of this initiator only. */
+  readonly enabled: boolean
+}
+
+/**
+ * One target for each node, with a LUN for each volume. The same promises as those of Target; of two calls for one target
+ * the caller lets the second wait.
+ */
+export interface NodeTargets {
+  /** Adds or completes a unit, and leaves the sessions of the node alone. A target that is new accepts no logins yet. */
+  add(unit: UnitDocument, op: Op): Promise<void>
+  /** Accepts logins: not before all units are there, or the node would get I/O errors for those that are missing. */
+  open(target: string, op: Op): Promise<void>
+  /**
+   * Takes a unit away, and the target with the last one: after this no write of the node reaches the file. Sessions go on
+   * while other units are left.
+   */
+  take(target: string, id: VolumeId, op: Op): Promise<void>
+  /** The units of all targets of nodes, or those of one volume. */
+  list(id?: VolumeId): Promise<ShownUnit[]>
+  /** The units of one target, or the one of a volume; undefined when there is no such target. */
+  find(target: string, id?: VolumeId): Promise<ShownUnit[] | undefined>
+}
+
 /** All methods are safe to repeat, also after a crash at any instant, and touch nothing that this driver did not make. */
 export interface Target {
   /** The number under which initiators find the volume. */
@@ -73,6 +115,8 @@ export interface Target {
   find(target: string, op: Op): Promise<Shown | undefined>
   /** Every export whose target's name is one that this driver gives. */
   list(op: Op): Promise<Shown[]>
+  /** Absent where a target cannot be a node's. */
+  readonly nodes?: NodeTargets
 }
 
 /** A registry entry. */

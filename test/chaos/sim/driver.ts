@@ -1,4 +1,5 @@
 // A driver on a simulated machine: the sites that the real mains build, called through the services of the RPC layer.
+import { ledgerOf } from '../../../src/controller/ledger.ts'
 import type { ControllerSite } from '../../../src/controller/site.ts'
 import type { Host } from '../../../src/host/host.ts'
 import { openJournal } from '../../../src/node/journal.ts'
@@ -39,14 +40,14 @@ export async function startDriver(host: Host, { nodeId, stateDir }: Place, op: O
   const controller: ControllerSite = {
     ...base,
     pools,
-    exporters: exportersOf(host, { nodeId }),
+    exporters: exportersOf(host, { nodeId, stateDir }, ledgerOf(pools)),
     defaultPool: POOL_NAME,
     defaultTransport: 'loop',
   }
   const node: NodeSite = {
     ...base,
     host,
-    connectors: connectorsOf(host, { nodeId }),
+    connectors: connectorsOf(host, { nodeId, stateDir }),
     journal: openJournal(host, stateDir),
   }
   const methods = { ...controllerService(controller), ...nodeService(node) } as Record<string, AnyMethod>
