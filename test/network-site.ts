@@ -4,6 +4,7 @@ import { publishVolume } from '../src/controller/publish-volume.ts'
 import type { ControllerSite } from '../src/controller/site.ts'
 import { localHost } from '../src/host/local.ts'
 import { filePool } from '../src/pools/file.ts'
+import type { IscsiSettings } from '../src/schema/config.ts'
 import { createExporter } from '../src/transports/iscsi/exporter.ts'
 import type { VolumeId } from '../src/volume/types.ts'
 import { type FakeTarget, fakeTarget } from './fake-target.ts'
@@ -12,13 +13,17 @@ import { BLOCK, ISCSI, MIB, temporaryFolder, testOp } from './fixtures.ts'
 const op = testOp()
 export const NODE = 'a/iqn.2026-01.dev.ashlar:node.a'
 
-export async function networkSite(t: TestContext, fake: FakeTarget = fakeTarget()) {
+export async function networkSite(
+  t: TestContext,
+  fake: FakeTarget = fakeTarget(),
+  settings: Partial<IscsiSettings> = {},
+) {
   const host = localHost()
   const config = { type: 'file', path: await temporaryFolder(t), overcommit: 1, sectorSize: 512 } as const
   const pool = await filePool.open(host, 'p', config)
   const site: ControllerSite = {
     pools: new Map([['p', pool]]),
-    exporters: new Map([['iscsi', createExporter(host, { ...ISCSI, portals: ['10.0.0.1:3260'] }, fake)]]),
+    exporters: new Map([['iscsi', createExporter(host, { ...ISCSI, portals: ['10.0.0.1:3260'], ...settings }, fake)]]),
     defaultPool: 'p',
     defaultTransport: 'iscsi',
     segments: {},
