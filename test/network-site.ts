@@ -15,8 +15,12 @@ import { BLOCK, ISCSI, MIB, temporaryFolder, testOp } from './fixtures.ts'
 const op = testOp()
 export const NODE = 'a/iqn.2026-01.dev.ashlar:node.a'
 
-export async function networkSite(t: TestContext, fake: FakeTarget = fakeTarget()) {
-  return { fake, ...(await siteOf(await temporaryFolder(t), fake)) }
+export async function networkSite(
+  t: TestContext,
+  fake: FakeTarget = fakeTarget(),
+  settings: Partial<IscsiSettings> = {},
+) {
+  return { fake, ...(await siteOf(await temporaryFolder(t), fake, settings)) }
 }
 
 /** The same with a pool in this folder, another target and other settings. */

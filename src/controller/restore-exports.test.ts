@@ -1,8 +1,10 @@
 // Tests of restoring: exports are what the claims say, after a reboot and beside calls, and what is not ours stays.
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fakeTarget } from '../../test/fake-target.ts'
-import { testOp } from '../../test/fixtures.ts'
+import { temporaryFolder, testOp } from '../../test/fixtures.ts'
 import { NODE, networkSite } from '../../test/network-site.ts'
 import { targetName } from '../transports/iscsi/names.ts'
 import { unpublishVolume } from './publish-volume.ts'
@@ -38,6 +40,21 @@ describe('restoring exports', () => {
     await pool.release(id, NODE)
     await restoreExports(site, op)
     assert.equal(fake.documents.size, 0)
+  })
+
+  it('asks for the proof that was asked for at the publish, though the key is another now', async t => {
+    const chapKeyFile = join(await temporaryFolder(t), 'key')
+    await writeFile(chapKeyFile, 'o'.repeat(32))
+    const { site, fake, make, publish } = await networkSite(t, fakeTarget(), { chap: 'mutual', chapKeyFile })
+    const id = await make('one')
+    await publish(id)
+    const password = () => fake.documents.get(targetName(id))?.rights[0]?.chap?.password.reveal()
+    const before = password()
+    assert.ok(before)
+    await writeFile(chapKeyFile, `${'n'.repeat(32)}\n${'o'.repeat(32)}\n`)
+    fake.forget()
+    assert.equal(await restoreExports(site, op), 1)
+    assert.equal(password(), before)
   })
 
   it('gives nothing to who empties a volume', async t => {

@@ -17,6 +17,8 @@ import {
   reader,
   TARGET,
 } from '../../../test/lio-fixtures.ts'
+import type { Host } from '../../host/host.ts'
+import { lio } from './lio.ts'
 
 describe('lio: revoke', () => {
   it('takes one right and leaves the others, with their sessions', async () => {
@@ -30,6 +32,30 @@ describe('lio: revoke', () => {
     await target.revoke(TARGET, B, op)
     assert.deepEqual((await target.find(TARGET, op))?.initiators, [])
     assert.deepEqual(fake.open(TARGET), [])
+  })
+})
+
+describe('lio: a login that was broken off', () => {
+  it('keeps the right of nobody: its connection is closed while the kernel waits for it', async () => {
+    const { fake, target } = machine()
+    await target.apply(documentOf({ rights: [reader(A), reader(B)] }), op)
+    const closed = Promise.withResolvers<void>()
+    const host: Host = {
+      ...fake.host,
+      files: {
+        ...fake.host.files,
+        async removeDirectory(path) {
+          if (path.endsWith(`/acls/${A}`)) await closed.promise
+          await fake.host.files.removeDirectory(path)
+        },
+      },
+      async run({ args }) {
+        if (args.includes('--kill')) closed.resolve()
+        return { code: 0, stdout: '0 0 10.0.0.1:3260 10.0.0.2:40001 cubic lastrcv:7000 rcv_space:1\n', stderr: '' }
+      },
+    }
+    await lio.open(host).revoke(TARGET, A, op)
+    assert.deepEqual((await target.find(TARGET, op))?.initiators, [{ name: B, readonly: true, sessions: 0 }])
   })
 })
 

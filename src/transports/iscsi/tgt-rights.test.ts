@@ -105,6 +105,20 @@ describe('a driver that is killed after any command', () => {
     }
   })
 
+  it('is seen to be half-way, and a revoke ends what it began, also for one who has left the list', async () => {
+    const { tgtd, target } = scene()
+    await target.apply(documentOf([A, B]), op)
+    const finish = tgtd.beginLogin(NAME, A)
+    tgtd.killAfter(2)
+    await assert.rejects(target.apply(documentOf([`${B}b`]), op), Killed)
+    tgtd.killAfter(undefined)
+    const shown = await target.find(NAME, op)
+    assert.deepEqual([shown?.enabled, shown?.initiators.map(({ name }) => name)], [false, [B]])
+    await target.revoke(NAME, A, op)
+    assert.equal(finish?.(), undefined)
+    assert.deepEqual(facts(tgtd.targets[0]), whole([B]))
+  })
+
   it('makes what the last document says, whatever came before', async () => {
     const initiators = fc.subarray([A, B, `${B}b`], { minLength: 1 })
     const step = fc.record({
