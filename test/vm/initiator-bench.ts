@@ -107,12 +107,12 @@ export async function withBench(use: (bench: Bench) => Promise<void>): Promise<v
       return stdout.trim()
     }
     await node('mkdir -p /run/lock/iscsi; modprobe -a iscsi_tcp sd_mod; iscsid')
-    const talk = openTalk(join(lab.share, 'talk'))
     const args = ['/lab/share/talk', `'${JSON.stringify(SETTINGS)}'`, NAME].join(' ')
     const program = machine.exec(
       `cd ${ROOT}; export PATH=${ROOT}/node_modules/node/bin:$PATH; node test/vm/initiator-node.ts ${args}`,
       { timeout: 3000 },
     )
+    const talk = openTalk(join(lab.share, 'talk'), program)
     await use({ lab, storage: openStorage(lab.vm('storage')), talk, node })
     talk.end()
     const { code, stderr } = await program

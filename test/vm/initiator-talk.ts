@@ -1,7 +1,8 @@
 // How a test on the host talks to a connector that runs in a VM: questions and answers as files of a shared folder.
+import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { waitUntil } from '../patience.ts'
 
 /** Sizes travel as text. */
 export interface SeenDevice {
@@ -42,9 +43,18 @@ export interface Talk {
   end(): void
 }
 
-/** `folder`: as the host sees it. */
-export function openTalk(folder: string): Talk {
+/** `folder`: as the host sees it. `program`: the connector's end, which no question outlives. */
+export function openTalk(folder: string, program: Promise<{ code: number; stdout: string; stderr: string }>): Talk {
   mkdirSync(folder, { recursive: true })
+  let end: string | undefined
+  program.then(
+    ({ code, stdout, stderr }) => {
+      end ??= `the connector ended with ${code}: ${stdout}${stderr}`
+    },
+    error => {
+      end ??= `the connector ended: ${error}`
+    },
+  )
   let count = 0
   const put = (question: Question): number => {
     count += 1
@@ -56,10 +66,15 @@ export function openTalk(folder: string): Talk {
   return {
     async ask(question) {
       const path = join(folder, `answer-${put(question)}.json`)
-      const deadline = Date.now() + 120_000
-      while (!existsSync(path)) {
-        if (Date.now() > deadline) throw new Error(`no answer to ${JSON.stringify(question)}`)
-        await sleep(20)
+      const answered = () => {
+        assert.ok(end === undefined, `no answer to ${JSON.stringify(question)}: ${end}`)
+        return existsSync(path)
+      }
+      try {
+        await waitUntil(`an answer to ${JSON.stringify(question)}`, answered)
+      } catch (error) {
+        end ??= 'an earlier question was not answered either'
+        throw error
       }
       return JSON.parse(readFileSync(path, 'utf8')) as Answer
     },
