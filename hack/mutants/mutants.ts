@@ -13,9 +13,21 @@ export interface Mutant {
   readonly only?: string
 }
 
-/** Checks whose loss a unit test beside the file, or one with this name, must notice. */
-const unit = (file: string, without: string, before: string, after: string, test = file.replace(/\.ts$/, '.test.ts')) =>
-  ({ without, file, replace: [before, after], layer: 'unit', files: `${test}$` }) as const
+/** A check whose loss the unit test beside its file, or the test at another path, must notice. */
+const check = (
+  file: string,
+  without: string,
+  before: string,
+  after: string,
+  test = file.replace(/\.ts$/, '.test.ts'),
+) =>
+  ({
+    without,
+    file,
+    replace: [before, after],
+    layer: test.startsWith('test/loop/') ? 'loop' : 'unit',
+    files: `${test}$`,
+  }) as const
 
 const PERMIT = 'src/node/format-permit.ts'
 const FORMAT = 'src/linux/format.ts'
@@ -26,81 +38,91 @@ const MOUNT = 'src/linux/mount.ts'
 
 export const MUTANTS: readonly Mutant[] = [
   // Whether mkfs may run
-  unit(PERMIT, 'the attestation of the controller', 'if (!attested) return', 'if (false) return'),
-  unit(
+  check(PERMIT, 'the attestation of the controller', 'if (!attested) return', 'if (false) return'),
+  check(
     PERMIT,
     'the demand for nothing at all or the mark',
     "if (content.kind !== 'blank') return",
     'if (false) return',
   ),
-  unit(PERMIT, 'the refusal of foreign content', "if (content.kind === 'foreign') return", 'if (false) return'),
-  unit(PERMIT, 'the look at the storage below', 'if (dataBelow === true) return', 'if (false) return'),
-  unit(PERMIT, 'the refusal to format what is asked for read-only', 'if (readonly) return', 'if (false) return'),
-  unit(PERMIT, 'the comparison of the filesystem UUID', 'if (uuid === wanted.uuid) return', 'if (true) return'),
-  unit(PERMIT, 'the comparison of the filesystem type', 'if (type !== wanted.fsType) return', 'if (false) return'),
-  unit(FORMAT, 'the second opinion of wipefs', "if (stdout.trim() !== '')", 'if (false)'),
-  unit(FORMAT, 'the disbelief in a blkid that complains', "if (code === 2 && stderr.trim() !== '')", 'if (false)'),
-  unit(FORMAT, 'the reads of the places where superblocks live', 'return written === undefined', 'return true'),
-  unit(FORMAT, 'the look at sb_inprogress', 'head.charCodeAt(XFS_INPROGRESS) === 1', 'false'),
-  unit(
+  check(PERMIT, 'the refusal of foreign content', "if (content.kind === 'foreign') return", 'if (false) return'),
+  check(PERMIT, 'the look at the storage below', 'if (dataBelow === true) return', 'if (false) return'),
+  check(PERMIT, 'the refusal to format what is asked for read-only', 'if (readonly) return', 'if (false) return'),
+  check(PERMIT, 'the comparison of the filesystem UUID', 'if (uuid === wanted.uuid) return', 'if (true) return'),
+  check(PERMIT, 'the comparison of the filesystem type', 'if (type !== wanted.fsType) return', 'if (false) return'),
+  check(FORMAT, 'the second opinion of wipefs', "if (stdout.trim() !== '')", 'if (false)'),
+  check(FORMAT, 'the disbelief in a blkid that complains', "if (code === 2 && stderr.trim() !== '')", 'if (false)'),
+  check(FORMAT, 'the reads of the places where superblocks live', 'return written === undefined', 'return true'),
+  check(FORMAT, 'the look at sb_inprogress', 'head.charCodeAt(XFS_INPROGRESS) === 1', 'false'),
+  check(
     FORMAT,
     'the proof that mkfs had an effect',
     "if (found.kind !== 'filesystem' ||",
     "if (found.kind === 'blank' &&",
   ),
-  unit(
+  check(
     DEVICE,
     'the count of the bytes that a direct read brought',
     'if (stdout.length !== length) throw',
     'if (false) throw',
   ),
-  unit(
+  check(
     MARKER,
     'the proof that the marks are there',
     'if (!spots.every(spot => found.includes(spot))) throw',
     'if (false) throw',
   ),
-  unit(MARKER, 'the proof that the marks are gone', 'if (left.length > 0) throw', 'if (false) throw'),
-  unit(MARKER, 'the comparison of the whole mark', 'pages[n] === markerPage(id)', "pages[n]?.startsWith('ashlar')"),
+  check(MARKER, 'the proof that the marks are gone', 'if (left.length > 0) throw', 'if (false) throw'),
+  check(MARKER, 'the comparison of the whole mark', 'pages[n] === markerPage(id)', "pages[n]?.startsWith('ashlar')"),
   // Which device
-  unit(LOSETUP, 'the comparison of inodes', 'if (inode !== file.inode ||', 'if ('),
-  unit(LOSETUP, 'the look at offset and limit', 'if (offset !== 0n || sizeLimit !== 0n) throw', 'if (false) throw'),
-  unit('src/transports/loop.ts', 'the comparison of disk sequence numbers', 'now?.sequence === device.sequence &&', ''),
+  check(LOSETUP, 'the comparison of inodes', 'if (inode !== file.inode ||', 'if ('),
+  check(LOSETUP, 'the look at offset and limit', 'if (offset !== 0n || sizeLimit !== 0n) throw', 'if (false) throw'),
+  check(
+    'src/transports/loop.ts',
+    'the comparison of disk sequence numbers',
+    'now?.sequence === device.sequence &&',
+    '',
+  ),
   // Detach, mount, unmount
-  unit(
+  check(
     LOSETUP,
     'the wait for the death of the filesystem',
     'if ((await liveFilesystems(host, device)).length > 0)',
     'if (false)',
   ),
-  unit(LOSETUP, 'the refusal to detach the last way to the data', 'if (isUnlinked(before)) {', 'if (false) {'),
-  unit(LOSETUP, 'the look for users before a detach', 'if (users.length > 0)', 'if (false)'),
-  unit(MOUNT, 'the refusal of a silent read-only mount', "readonly ? '-r' : '-w'", "readonly ? '-r' : '-v'"),
-  unit(MOUNT, 'the look at what mount did', 'if (!mount || mount.number !== device.number', 'if (!mount'),
-  unit(MOUNT, 'the look at what umount did', 'if (now >= left) {', 'if (false) {'),
-  unit('src/linux/check.ts', 'the refusal to mount an uncorrected ext4', 'if (code === UNCORRECTED) {', 'if (false) {'),
-  unit('src/linux/grow.ts', 'the refusal to shrink', 'if (before.bytes > device.size) throw', 'if (false) throw'),
+  check(LOSETUP, 'the refusal to detach the last way to the data', 'if (isUnlinked(before)) {', 'if (false) {'),
+  check(LOSETUP, 'the look for users before a detach', 'if (users.length > 0)', 'if (false)'),
+  check(MOUNT, 'the refusal of a silent read-only mount', "readonly ? '-r' : '-w'", "readonly ? '-r' : '-v'"),
+  check(MOUNT, 'the look at what mount did', 'if (!mount || mount.number !== device.number', 'if (!mount'),
+  check(MOUNT, 'the look at what umount did', 'if (now >= left) {', 'if (false) {'),
+  check(
+    'src/linux/check.ts',
+    'the refusal to mount an uncorrected ext4',
+    'if (code === UNCORRECTED) {',
+    'if (false) {',
+  ),
+  check('src/linux/grow.ts', 'the refusal to shrink', 'if (before.bytes > device.size) throw', 'if (false) throw'),
   // Crashes, hangs, other processes
-  unit(
+  check(
     'src/node/journal.ts',
     'the refusal of unknown versions',
     'if (document?.version === VERSION && document.entry)',
     'if (document?.entry)',
   ),
-  unit(
+  check(
     'src/linux/flock.ts',
     'the lock between processes',
     'const release = await holdFile(host, path, waitSeconds, op)',
     'const release = async () => undefined',
     'src/node/journal.test.ts',
   ),
-  unit(
+  check(
     'src/host/local.ts',
     'the protection of commands that must finish',
     "if (command.onAbort === 'kill') {",
     'if (true) {',
   ),
-  unit(
+  check(
     'src/host/isolated-files.ts',
     'the limit of threads for one place',
     'let isWaiting = running >= MOST_AT_ONCE',
@@ -122,89 +144,90 @@ export const MUTANTS: readonly Mutant[] = [
     files: 'pool.contract',
   },
   // Over the network
-  unit(
+  check(
     'src/controller/site.ts',
     'the lock around changes of rights',
     'return isLocal ? await work() : await pool.alone(volume.id, op, work)',
     'return await work()',
     'src/controller/restore-exports.test.ts',
   ),
-  unit(
+  check(
     'src/controller/restore-exports.ts',
     'the refusal to touch an export of another file',
     "if (seen && seen.backing !== backing.path && seen.backing !== '') {",
     'if (false) {',
   ),
-  unit(
+  check(
     'src/transports/iscsi/exporter.ts',
     'the refusal of two nodes under one initiator name',
     'requireOwnInitiators(id, claims)',
     '',
   ),
-  unit(
-    'src/transports/iscsi/names.ts',
+  check(
+    'src/transports/iscsi/exporter.ts',
     'a LUN number for each publish',
-    'digest(`ashlar lun ${id} ${nonce}`)',
-    'digest(`ashlar lun ${id}`)',
-    'src/transports/iscsi/node-exports.test.ts',
+    "lunOf(id, claim.nonce ?? '')",
+    "lunOf(id, '')",
+    'test/loop/node-exports.test.ts',
   ),
-  unit(
+  check(
     'src/transports/iscsi/node-exports.ts',
     'the wait for all volumes of a node before it is let in',
     'missing: own.map(({ id }) => id).filter(id => !isThere(id)),',
     'missing: [],',
+    'test/loop/node-exports.test.ts',
   ),
-  unit(
+  check(
     'src/transports/iscsi/lio-node.ts',
     'the refusal to give the number of one volume to another',
     'if (other) throw showsOther(unit,',
     'if (false) throw showsOther(unit,',
   ),
-  unit(
+  check(
     'src/transports/iscsi/logout.ts',
     'the look for disks of other volumes before a logout',
     'if (disks.length > own.length) kept.add(session.sid)',
     'if (false) kept.add(session.sid)',
     'src/transports/iscsi/node-session.test.ts',
   ),
-  unit(
+  check(
     'src/transports/iscsi/route.ts',
     'the comparison of the target with the volume',
     'text => targets.includes(text)',
     "text => text.startsWith('iqn.')",
   ),
-  unit(
+  check(
     'src/transports/iscsi/proof.ts',
     'the fresh look at the serial number',
     'await rescanDisk(host, before.kname, op)',
     '',
     'src/transports/iscsi/connector.test.ts',
   ),
-  unit(
+  check(
     'src/transports/iscsi/logout.ts',
     'the last look before a disk goes',
     'if (await isClaimed(host, device, op))',
     'if (false)',
   ),
-  unit(
+  check(
     'src/transports/iscsi/connector.ts',
     'the demand for as much proof as the node wants',
     'requireStrength(settings.chap, route)',
     '',
   ),
-  unit(
+  check(
     'src/controller/restore-exports.ts',
     'the look at who can reach an export',
     '.filter(({ node }) => reaches(node))',
     '',
   ),
-  unit(
+  check(
     'src/controller/expand-volume.ts',
     'the question whether the target can grow',
     'if (size > volume.size) await exporter.requireGrowable(id, op)',
     '',
   ),
-  unit(
+  check(
     'src/linux/iscsiadm.ts',
     'the order not to scan at login',
     "['node.session.scan', 'manual'],",
@@ -212,60 +235,60 @@ export const MUTANTS: readonly Mutant[] = [
   ),
 
   // Copies
-  unit(
+  check(
     'src/pools/file-hold.ts',
     'the proof that the volume was held until its last byte was read',
     'if (own?.nonce === nonce) return',
     'if (own) return',
-    'src/pools/file-copies.test.ts',
+    'test/loop/pool-copies.test.ts',
   ),
-  unit(
+  check(
     'src/pools/file-hold.ts',
     'the claim that a cut snapshot keeps after a crash',
     'if (parseSnapshotId(target) && (await isUnfinished(target))) return',
     '',
-    'src/pools/file-copies.test.ts',
+    'test/loop/pool-copies.test.ts',
   ),
-  unit(
+  check(
     'src/pools/file-snapshots.ts',
     'the refusal to go on with a snapshot whose volume was given away',
     'else if (held.isNew) {',
     'else if (false) {',
-    'src/pools/file-copies.test.ts',
+    'test/loop/pool-copies.test.ts',
   ),
-  unit(
+  check(
     'src/pools/file-snapshots.ts',
     'the proof that nothing reaches the bytes of a volume at rest',
     'await requireUnused()',
     '',
-    'src/pools/file-copies.test.ts',
+    'test/loop/pool-copies.test.ts',
   ),
-  unit(
+  check(
     'src/pools/file-snapshots.ts',
     'the count of the copied bytes',
     'if (snapshot && snapshot.size === copy?.size) return part',
     'if (snapshot) return part',
-    'src/pools/file-copies.test.ts',
+    'test/loop/pool-copies.test.ts',
   ),
-  unit(
+  check(
     'src/pools/file-restore.ts',
     'the blank beginning of a copy of nothing',
     'if (await isBlankFile(',
     'if (false && await isBlankFile(',
-    'src/pools/file-snapshots.test.ts',
+    'test/loop/pool-snapshots.test.ts',
   ),
-  unit(
+  check(
     'src/volume/origin.ts',
     'the look at whose UUID a copied filesystem bears',
     'ancestor !== undefined && uuid === filesystemUuid(ancestor) ? ancestor : volume',
     'volume',
     'src/controller/snapshots.test.ts',
   ),
-  unit(
+  check(
     'src/volume/claim.ts',
     'the guard against nodes while the driver holds a volume',
     'each => each.node !== node &&',
     'each => each.node !== node && isNodeName(each.node) &&',
-    'src/pools/file-copies.test.ts',
+    'test/loop/pool-copies.test.ts',
   ),
 ]

@@ -32,13 +32,13 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
   const volumes = await Promise.all(
     Array.from({ length: exported }, (_, n) => new NetVolume(cluster, { name: `power-${n}` }).create()),
   )
-  for (const each of volumes) await each.publish(A)
+  await Promise.all(volumes.map(each => each.publish(A)))
   const inUse = volumes.slice(0, used)
-  for (const each of inUse) await (await each.stage(A)).publishAt(A)
+  await Promise.all(inUse.map(async each => await (await each.stage(A)).publishAt(A)))
   for (let round = 0; round < rounds(1, 20); round += 1) {
     const writers = inUse.map((volume, n) => ({ volume, writer: `power-${round}-${n}` }))
     const from = round * 1_000_000 + 1
-    for (const { volume, writer } of writers) await startWriter(cluster, A, writer, volume, from)
+    await Promise.all(writers.map(({ volume, writer }) => startWriter(cluster, A, writer, volume, from)))
     await cluster.machine('storage').crash()
     const before = await Promise.all(writers.map(({ writer }) => statusOf(cluster, A, writer)))
     const cutAt = performance.now()
@@ -62,16 +62,19 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     t.diagnostic(
       `round ${round}: booted after ${took[0]} s, ${exported} exports after another ${took[1]} s, all ${used} writers went on after another ${took[2]} s`,
     )
-    for (const { volume, writer } of writers) {
-      const { acknowledged, errors, lastError } = await cluster.agent<Status>(A, { do: 'stop', writer })
-      await waitUntil('its end', async () => (await statusOf(cluster, A, writer)).ended)
-      assert.equal(errors, 0, lastError)
-      await requireNumbers(cluster, A, `${volume.target}/records`, acknowledged)
-    }
+    await Promise.all(writers.map(({ volume, writer }) => requireWritten(cluster, A, writer, volume)))
   }
-  for (const each of inUse) await each.downOnNode(A)
-  for (const each of volumes) await each.unpublish(A)
-  for (const each of volumes) await each.delete()
+  await Promise.all(inUse.map(each => each.downOnNode(A)))
+  await Promise.all(volumes.map(each => each.unpublish(A)))
+  await Promise.all(volumes.map(each => each.delete()))
+}
+
+/** Ends a writer that met no error, and finds all that it was told was written. */
+async function requireWritten(cluster: Cluster, node: NodeName, writer: string, volume: NetVolume): Promise<void> {
+  const { acknowledged, errors, lastError } = await cluster.agent<Status>(node, { do: 'stop', writer })
+  await waitUntil('its end', async () => (await statusOf(cluster, node, writer)).ended)
+  assert.equal(errors, 0, lastError)
+  await requireNumbers(cluster, node, `${volume.target}/records`, acknowledged)
 }
 
 async function exportsOf(cluster: Cluster): Promise<number> {

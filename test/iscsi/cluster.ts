@@ -176,7 +176,7 @@ export class Cluster {
     const log = `${SHARE}/log/agent-${name}.log`
     await this.run(
       name,
-      `UV_THREADPOOL_SIZE=16 setsid node test/iscsi/agent.ts ${SHARE}/box/${name} >${log} 2>&1 </dev/null &`,
+      `UV_THREADPOOL_SIZE=64 setsid node test/iscsi/agent.ts ${SHARE}/box/${name} >${log} 2>&1 </dev/null &`,
     )
   }
 

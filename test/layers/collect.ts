@@ -8,7 +8,10 @@ export interface TestEvent {
   data: {
     name?: string
     nesting?: number
+    /** Where the test is defined. */
     file?: string
+    /** The file that was run, when a process of its own runs it. */
+    entryFile?: string
     line?: number
     message?: string
     skip?: string | boolean
@@ -67,14 +70,14 @@ export const createCollector = (files: readonly string[], filtered = false): Col
       .join(' > ')
 
   const ended = (event: TestEvent): TestResult[] => {
-    const { name = '', nesting = 0, file, line, skip, todo, details } = event.data
+    const { name = '', nesting = 0, file, entryFile = file, line, skip, todo, details } = event.data
     const children = open[nesting]?.children ?? 0
     const fullName = path(nesting)
     open.length = nesting
     if (event.type === 'test:pass' && name === file) return []
     const place = file === undefined ? {} : { file: line === undefined ? file : `${file}:${line}` }
     const result = (status: TestResult['status'], detail?: string): TestResult[] => {
-      if (file !== undefined) reported.add(file)
+      if (entryFile !== undefined) reported.add(entryFile)
       const parent = open[nesting - 1]
       if (parent) parent.children += 1
       return [{ name: fullName, status, ...place, ...(detail === undefined ? {} : { detail }) }]

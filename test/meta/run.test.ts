@@ -106,6 +106,18 @@ for (const isolation of ['none', 'process'] as const) {
   })
 }
 
+describe('a file whose tests another file defines', () => {
+  it('has run them', async t => {
+    const root = mkdtempSync(join(tmpdir(), 'ashlar-meta-'))
+    t.after(() => rmSync(root, { recursive: true }))
+    const shared = "import { test } from 'node:test'\nexport const define = () => test('shared', () => {})\n"
+    writeFileSync(join(root, 'shared.ts'), shared)
+    writeFileSync(join(root, 'a.test.ts'), "import { define } from './shared.ts'\ndefine()\n")
+    const layer = { root, patterns: ['*.test.ts'], isolation: 'process', timeoutMs: 20_000, quiet: true } as const
+    assert.deepEqual(summary(await runNodeTests(layer)), ['passed shared'])
+  })
+})
+
 describe('the list of expected skips', () => {
   const list = parseExpectedSkips('# comment\n\nloop | grows ext4 | needs CAP_SYS_RESOURCE\n')
 

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
-import { claim, copyOf, holders, one, places, setUp, specOf, unused } from '../../test/copy-lab.ts'
-import { failure, MIB, testOp } from '../../test/fixtures.ts'
-import { markerPage, markerSpots } from '../linux/format-marker.ts'
-import { OperationPending } from '../volume/errors.ts'
+import { markerPage, markerSpots } from '../../src/linux/format-marker.ts'
+import { OperationPending } from '../../src/volume/errors.ts'
+import { claim, copyOf, holders, one, places, setUp, specOf, unused } from '../copy-lab.ts'
+import { failure, MIB, testOp } from '../fixtures.ts'
 
 const op = testOp()
 

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { readdir, truncate, utimes, writeFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
-import { claim, copyOf, holders, type Lab, one, places, setUp, specOf, unused } from '../../test/copy-lab.ts'
-import { failure, GIB, MIB, testOp } from '../../test/fixtures.ts'
-import { waitUntil } from '../../test/patience.ts'
-import { copierTo } from '../volume/claim.ts'
-import { VolumeInUse } from '../volume/errors.ts'
+import { copierTo } from '../../src/volume/claim.ts'
+import { VolumeInUse } from '../../src/volume/errors.ts'
+import { claim, copyOf, holders, type Lab, one, places, setUp, specOf, unused } from '../copy-lab.ts'
+import { failure, GIB, MIB, testOp } from '../fixtures.ts'
+import { waitUntil } from '../patience.ts'
 
 const op = testOp()
 const DEAD = new Error('the process died')
