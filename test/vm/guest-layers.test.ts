@@ -1,10 +1,11 @@
-// What the host cannot prove is proven in a guest by the same tests: those where a mounted ext4 grows, and csi-sanity for ext4.
+// What the host cannot prove is proven in a guest by the same tests: those where a mounted ext4 grows, and in a long run csi-sanity.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { REPORT_DIRECTORY_ENV } from '../layers/table.ts'
+import { isLong } from '../scale.ts'
 import { GUEST_OUT, type Guest, withGuest } from './guest.ts'
 
 /**
@@ -14,9 +15,14 @@ import { GUEST_OUT, type Guest, withGuest } from './guest.ts'
 const FILES = 'loop/(expansion|data-safety|mounting)[.]'
 
 /** Of the ways to run csi-sanity one: what two processes do differently, the host shows. */
-const COMMANDS = {
+const SANITY = {
   'csi-sanity passes for ext4':
     'node test/sanity/run-sanity.ts --mode all-in-one --access mount --fs ext4 --json $ASHLAR_GUEST_OUT/sanity.json',
+}
+
+/** Over iSCSI csi-sanity runs for ext4 in every run: test/iscsi/life.test.ts. */
+const COMMANDS = {
+  ...(isLong ? SANITY : {}),
   'the loop layer passes where a mounted ext4 can grow': `node test/run.ts loop --files '${FILES}' --json $ASHLAR_GUEST_OUT/loop.json`,
 }
 

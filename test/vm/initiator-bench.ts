@@ -8,8 +8,10 @@ import { encodeIscsiRoute, type IscsiRoute } from '../../src/transports/iscsi/ro
 import type { Chap } from '../../src/transports/iscsi/target.ts'
 import { encodeVolumeId } from '../../src/volume/ids.ts'
 import { ISCSI } from '../fixtures.ts'
+import { Mailbox } from '../iscsi/mailbox.ts'
+import { PATIENCE_MS } from '../patience.ts'
 import { openStorage, type Storage } from './initiator-storage.ts'
-import { type Answer, openTalk, type Question, type Talk } from './initiator-talk.ts'
+import type { Answer, Question } from './initiator-talk.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const TOPOLOGY = {
@@ -31,7 +33,8 @@ const SETTINGS: IscsiSettings = {
 export interface Bench {
   readonly lab: Lab
   readonly storage: Storage
-  readonly talk: Talk
+  /** Asks the connector on the node. */
+  ask(question: Question): Promise<Answer>
   /** Standard output of a command on the node. */
   node(command: string): Promise<string>
 }
@@ -39,14 +42,14 @@ export interface Bench {
 type Ask = Omit<Question, 'verb'>
 type Verb = Question['verb']
 
-export async function succeed<T = unknown>({ talk }: Bench, verb: Verb, rest: Ask): Promise<T> {
-  const answer = await talk.ask({ verb, ...rest })
+export async function succeed<T = unknown>({ ask }: Bench, verb: Verb, rest: Ask): Promise<T> {
+  const answer = await ask({ verb, ...rest })
   assert.ok(!('kind' in answer), `${verb}: ${JSON.stringify(answer)}`)
   return answer.value as T
 }
 
-export async function refuse({ talk }: Bench, kind: string, words: RegExp, verb: Verb, rest: Ask): Promise<void> {
-  const answer: Answer = await talk.ask({ verb, ...rest })
+export async function refuse({ ask }: Bench, kind: string, words: RegExp, verb: Verb, rest: Ask): Promise<void> {
+  const answer = await ask({ verb, ...rest })
   assert.ok('kind' in answer, `${verb} succeeded: ${JSON.stringify(answer)}`)
   assert.equal(answer.kind, kind, answer.message)
   assert.match(answer.message, words)
@@ -112,11 +115,13 @@ export async function withBench(use: (bench: Bench) => Promise<void>): Promise<v
       `cd ${ROOT}; export PATH=${ROOT}/node_modules/node/bin:$PATH; node test/vm/initiator-node.ts ${args}`,
       { timeout: 3000 },
     )
-    const talk = openTalk(join(lab.share, 'talk'), program)
-    await use({ lab, storage: openStorage(lab.vm('storage')), talk, node })
-    talk.end()
-    const { code, stderr } = await program
-    assert.equal(code, 0, stderr)
+    const ended = program.then(({ code, stderr }) => {
+      throw new Error(`the connector ended with ${code}: ${stderr}`)
+    })
+    ended.catch(() => undefined) // each question tells
+    const mailbox = new Mailbox(join(lab.share, 'talk'))
+    const ask = (question: Question) => Promise.race([mailbox.ask<Answer>(question, PATIENCE_MS), ended])
+    await use({ lab, storage: openStorage(lab.vm('storage')), ask, node })
   } finally {
     await lab.down()
   }

@@ -1,7 +1,4 @@
-// Runs in a VM: a connector of the iSCSI transport that does what is asked in a shared folder, until it is asked to end.
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+// Runs in a VM: a connector of the iSCSI transport that does what is asked in a shared folder, until its VM ends.
 import { localHost } from '../../src/host/local.ts'
 import type { Device } from '../../src/linux/device.ts'
 import { createConnector } from '../../src/transports/iscsi/connector.ts'
@@ -10,6 +7,7 @@ import { DriverError } from '../../src/volume/errors.ts'
 import type { Op } from '../../src/volume/op.ts'
 import type { Route } from '../../src/volume/types.ts'
 import { recordingLogger } from '../fixtures.ts'
+import { serveMailbox } from '../iscsi/mailbox.ts'
 import type { Answer, Question, Sheet } from './initiator-talk.ts'
 
 const [folder = '', settings = '{}', name = ''] = process.argv.slice(2)
@@ -41,35 +39,19 @@ async function answer({ verb, id, route, device, settings: rest }: Question): Pr
   return await connector.rescan(known, op)
 }
 
+/** What JSON can say: sizes as text. */
+function sheetOf(value: unknown): Sheet {
+  const text = (_: string, each: unknown) => (typeof each === 'bigint' ? String(each) : each)
+  return JSON.parse(JSON.stringify(value ?? null, text)) as Sheet
+}
+
 async function attempt(question: Question): Promise<Answer> {
   try {
-    return { value: (await answer(question)) as Sheet }
+    return { value: sheetOf(await answer(question)) }
   } catch (error) {
     if (!(error instanceof DriverError)) return { kind: 'bug', message: String((error as Error).stack) }
     return { kind: error.kind, message: error.message }
   }
 }
 
-function reply(path: string, given: Answer): void {
-  const text = JSON.stringify(given, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
-  writeFileSync(`${path}.tmp`, text)
-  renameSync(`${path}.tmp`, path)
-}
-
-const busy = new Set<Promise<void>>()
-for (let next = 1; ; ) {
-  const path = join(folder, `ask-${next}.json`)
-  if (!existsSync(path)) {
-    await sleep(30)
-    continue
-  }
-  const question = JSON.parse(readFileSync(path, 'utf8')) as Question
-  if (question.verb === 'end') break
-  const to = join(folder, `answer-${next}.json`)
-  const work: Promise<void> = attempt(question)
-    .then(given => reply(to, given))
-    .finally(() => busy.delete(work))
-  busy.add(work)
-  next += 1
-}
-await Promise.all(busy)
+await serveMailbox(folder, attempt)

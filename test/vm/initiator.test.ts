@@ -201,7 +201,7 @@ async function inUse(bench: Bench): Promise<void> {
   }
   await waitUntil(
     'the end of the other namespace',
-    async () => !('kind' in (await bench.talk.ask({ verb: 'disconnect', ...ask }))),
+    async () => !('kind' in (await bench.ask({ verb: 'disconnect', ...ask }))),
   )
   await requireNothing(bench, volume)
 }
