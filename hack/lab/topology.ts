@@ -12,7 +12,6 @@ export interface VmSpec {
   index: number
   /** MiB. */
   memory: number
-  cpus?: number
   /** Data disks /dev/vdb, /dev/vdc, ... */
   disks?: DiskSpec[]
   /** Size of /dev/vda, which carries the changes to the root file system. */

@@ -94,6 +94,6 @@ export const LAYERS: readonly Layer[] = [
     run: perProcess('test/iscsi-long/**/*.test.ts', 600 * MINUTE),
     onlyByName: true,
   },
-  // One file at a time: two labs on one machine take each other's processors, and memory for seven is not everywhere.
-  { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE) },
+  // Most labs have one or two VMs of one processor each; memory for seven labs is not everywhere.
+  { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE, 2) },
 ]

@@ -14,7 +14,6 @@ export const GUEST_DATA = '/var/lib/ashlar-test'
 export const GUEST_OUT = '/lab/share/out'
 
 export interface GuestOptions {
-  cpus?: number
   /** MiB. */
   memory?: number
   /** Host directories the guest must see besides the project and the user's cache folder. */
@@ -90,9 +89,9 @@ const createGuest = (lab: Lab): Guest => {
  * exits 130 or 143), and the VM dies with this process if that is killed. Throws LabError when the guest does not come up.
  */
 export const withGuest = async <T>(use: (guest: Guest) => Promise<T>, options: GuestOptions = {}): Promise<T> => {
-  const { cpus = 2, memory = 1536, log = () => {} } = options
+  const { memory = 1536, log = () => {} } = options
   const visible = [ROOT, join(cacheBase(), 'ashlar'), ...(options.visible ?? [])].filter(path => existsSync(path))
-  const vms = { [NAME]: { index: 1, memory, cpus, visible, disks: ['12G'], translationCache: 512 } }
+  const vms = { [NAME]: { index: 1, memory, visible, disks: ['12G'], translationCache: 512 } }
   const lab = new Lab({ topology: { nets: [], vms }, attached: true, log })
   const interrupted = (signal: NodeJS.Signals): void => {
     lab

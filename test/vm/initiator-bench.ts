@@ -18,7 +18,7 @@ const TOPOLOGY = {
   nets: ['san0', 'san1'],
   vms: {
     storage: { index: 1, memory: 384 },
-    'node-a': { index: 11, memory: 1024, cpus: 2, visible: [ROOT], translationCache: 512 },
+    'node-a': { index: 11, memory: 1024, visible: [ROOT], translationCache: 512 },
   },
 }
 export const PORTALS = ['10.77.0.1:3260', '10.77.1.1:3260']

@@ -46,7 +46,7 @@ test(`no acknowledged record is lost in ${ROUNDS} power cuts, and every format c
   const random = dice(SEED)
   const visible = [ROOT, join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ashlar')].filter(existsSync)
   const disks = [{ size: '6G', volatile: true }]
-  const vms = { guest: { index: 1, memory: 1024, cpus: 2, visible, disks, translationCache: 512 } }
+  const vms = { guest: { index: 1, memory: 1024, visible, disks, translationCache: 512 } }
   const lab = new Lab({ topology: { nets: [], vms }, attached: true })
   try {
     await lab.up()

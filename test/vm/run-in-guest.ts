@@ -8,7 +8,7 @@ const USAGE = `usage: run-in-guest.ts [options] -- COMMAND [ARG...]      one wor
   --timeout SECONDS   3600 when not given; exit code 124 after it
   --env NAME=VALUE    may be given again
   --out DIRECTORY     gets what the command leaves in $ASHLAR_GUEST_OUT
-  --cpus N  --memory MIB`
+  --memory MIB`
 
 const readArguments = () => {
   const { values, positionals } = parseArgs({
@@ -17,11 +17,10 @@ const readArguments = () => {
       timeout: { type: 'string', default: '3600' },
       env: { type: 'string', multiple: true, default: [] },
       out: { type: 'string' },
-      cpus: { type: 'string', default: '2' },
       memory: { type: 'string', default: '1536' },
     },
   })
-  const numbers = { timeout: Number(values.timeout), cpus: Number(values.cpus), memory: Number(values.memory) }
+  const numbers = { timeout: Number(values.timeout), memory: Number(values.memory) }
   if (positionals.length === 0 || !Object.values(numbers).every(value => value > 0)) throw new Error('')
   const env = Object.fromEntries(
     values.env.map(entry => [entry.split('=', 1)[0] ?? '', entry.slice(entry.indexOf('=') + 1)]),
@@ -31,7 +30,7 @@ const readArguments = () => {
 }
 
 const main = async (): Promise<number> => {
-  const { cpus, memory, timeout, env, command, out } = readArguments()
+  const { memory, timeout, env, command, out } = readArguments()
   const log = (line: string): void => {
     process.stderr.write(`lab: ${line}\n`)
   }
@@ -46,7 +45,7 @@ const main = async (): Promise<number> => {
       if (out !== undefined) guest.fetch(out)
       return code
     },
-    { cpus, memory, log },
+    { memory, log },
   )
 }
 
