@@ -57,8 +57,37 @@ async function live(cluster: Cluster, as: 'ext4' | 'xfs' | 'block', growsOnline:
   await volume.delete()
 }
 
+/** Copies of a volume in use, beside it on the same node: each has the bytes of its instant, and the larger one has grown. */
+async function copies(cluster: Cluster, as: 'ext4' | 'xfs'): Promise<void> {
+  const source = await new NetVolume(cluster, { name: 'source', as }).create()
+  await source.up(NODE)
+  const write = (text: string) => cluster.run(NODE, `echo ${text} >${source.target}/file; sync -f ${source.target}`)
+  await write('first')
+  const snapshot_id = await source.snapshot('first')
+  await write('second')
+  const clone = await new NetVolume(cluster, { name: 'clone', as }).create({ volume: { volume_id: source.id } })
+  await write('third')
+  const restored = new NetVolume(cluster, { name: 'restored', as, size: 2 * source.size })
+  await restored.create({ snapshot: { snapshot_id } })
+  for (const copy of [clone, restored]) await copy.up(NODE)
+  const contents = [source, clone, restored].map(({ target }) => `${target}/file`).join(' ')
+  assert.equal(await cluster.run(NODE, `cat ${contents}`), 'third\nsecond\nfirst')
+  const size = await cluster.run(NODE, `df --output=size -B1 ${restored.target} | tail -1`)
+  assert.ok(Number(size) > 1.7 * source.size, 'the copy has grown')
+  await source.down(NODE)
+  await source.delete()
+  await cluster.call('storage', 'Controller', 'DeleteSnapshot', { snapshot_id })
+  assert.equal(await cluster.run(NODE, `cat ${clone.target}/file ${restored.target}/file`), 'second\nfirst')
+  for (const copy of [clone, restored]) {
+    await copy.down(NODE)
+    await copy.delete()
+  }
+}
+
 async function livesOf(t: TestContext, cluster: Cluster, growsOnline: boolean): Promise<void> {
   for (const as of ['ext4', 'xfs', 'block'] as const) await t.test(as, () => live(cluster, as, growsOnline))
+  const as = growsOnline ? 'xfs' : 'ext4'
+  await t.test(`a snapshot and a clone of ${as} in use, beside their source`, () => copies(cluster, as))
   await t.test('leaves nothing, and doctor is content', () => cluster.requireClean())
 }
 

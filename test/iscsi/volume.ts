@@ -1,4 +1,5 @@
 // One volume of a cluster on its way through the CSI life cycle, with the arguments that an orchestrator would pass.
+import assert from 'node:assert/strict'
 import { capabilityOf, type Fields, type Strings } from '../loop/volume.ts'
 import type { Cluster, NodeName } from './cluster.ts'
 
@@ -41,13 +42,15 @@ export class NetVolume {
     return `/srv/pool/volumes/${this.id}/data`
   }
 
-  async create(): Promise<this> {
+  /** `source`: a VolumeContentSource. */
+  async create(source?: Fields): Promise<this> {
     const { volume } = await this.#controller<{ volume: { volume_id: string; volume_context: Strings } }>(
       'CreateVolume',
       {
         name: this.name,
         capacity_range: { required_bytes: String(this.size) },
         volume_capabilities: [this.capability],
+        ...(source && { volume_content_source: source }),
       },
     )
     this.id = volume.volume_id
@@ -115,6 +118,16 @@ export class NetVolume {
 
   async delete(): Promise<void> {
     await this.#controller('DeleteVolume', { volume_id: this.id })
+  }
+
+  /** Of a pool that makes it at one instant; answers its id. */
+  async snapshot(name: string): Promise<string> {
+    const { snapshot } = await this.#controller<{ snapshot: { snapshot_id: string; ready_to_use: boolean } }>(
+      'CreateSnapshot',
+      { source_volume_id: this.id, name },
+    )
+    assert.ok(snapshot.ready_to_use)
+    return snapshot.snapshot_id
   }
 
   async expand(size: number): Promise<void> {
