@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { waitUntil } from '../patience.ts'
 import type { Contents, Status } from './agent.ts'
-import type { Cluster, NodeName } from './cluster.ts'
+import { CallFailed, type Cluster, type NodeName } from './cluster.ts'
 import { NetVolume } from './volume.ts'
 
 export const [A, B] = ['node-a', 'node-b'] as const
@@ -24,10 +24,23 @@ export async function stop(cluster: Cluster, node: NodeName, writer: string): Pr
   return await statusOf(cluster, node, writer)
 }
 
+/** Calls again when the driver asks for that, as an orchestrator does: several writers at once leave a node little time. */
+async function upAtLast(volume: NetVolume, node: NodeName): Promise<void> {
+  await waitUntil(`${volume.name} on ${node}`, async () => {
+    try {
+      await volume.up(node)
+      return true
+    } catch (error) {
+      if (error instanceof CallFailed && error.code === 'UNAVAILABLE') return false
+      throw error
+    }
+  })
+}
+
 /** A volume on node-a, which writes to it and does not stop. */
 export async function begin(cluster: Cluster, name: string): Promise<Moving> {
   const volume = await new NetVolume(cluster, { name, as: 'block' }).create()
-  await volume.up(A)
+  await upAtLast(volume, A)
   const writer = `a-${name}`
   await cluster.agent(A, { do: 'write', writer, path: volume.target, pauseMs: 2 })
   await waitUntil('writes of node-a', async () => (await statusOf(cluster, A, writer)).acknowledged >= ENOUGH)
@@ -37,7 +50,7 @@ export async function begin(cluster: Cluster, name: string): Promise<Moving> {
 /** As a controller does with a node that it takes for dead: nothing is unstaged there. Answers what node-b found. */
 export async function moveToB(cluster: Cluster, { volume }: Moving, nodeA: string): Promise<Contents> {
   await volume.unpublish(A, nodeA)
-  await volume.up(B)
+  await upAtLast(volume, B)
   const found = await cluster.agent<Contents>(B, { do: 'read', path: volume.target })
   const writer = `b-${volume.name}`
   await cluster.agent(B, { do: 'write', writer, path: volume.target, pauseMs: 5, from: OF_B })
