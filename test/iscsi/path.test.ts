@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { localFiles } from '../../src/host/local-files.ts'
 import { deriveChap, readKeys } from '../../src/transports/iscsi/chap.ts'
 import { parseIscsiRoute } from '../../src/transports/iscsi/route.ts'
-import { waitUntil } from '../patience.ts'
+import { PATIENCE_MS, waitUntil } from '../patience.ts'
 import { rounds } from '../scale.ts'
 import type { Contents, Status } from './agent.ts'
 import { type CallFailed, type Cluster, withCluster } from './cluster.ts'
@@ -50,6 +50,8 @@ async function showsAnother(cluster: Cluster): Promise<void> {
 
   await volume.stage(NODE)
   await volume.publishAt(NODE)
+  // A new ext4 goes on writing for a while by itself, and to whatever the LUN shows.
+  await waitUntil('the end of ext4lazyinit', async () => (await cluster.run(NODE, 'pgrep ext4lazyinit || true')) === '')
   await cluster.run(NODE, `echo kept >${volume.target}/file; sync -f ${volume.target}`)
   const [bystander] = (await cluster.run('storage', `sha256sum <${other.data}`)).split('\n')
   await cluster.run('storage', repoint(volume, other))
@@ -166,7 +168,7 @@ async function crowd(t: TestContext, cluster: Cluster): Promise<void> {
   for (const each of volumes) await each.publish(NODE)
   const before = cluster.logOf(NODE).length
   await cluster.machine('storage').cut('san1')
-  await Promise.all(volumes.map(each => each.stage(NODE)))
+  await Promise.all(volumes.map(each => each.stage(NODE, PATIENCE_MS)))
   await cluster.machine('storage').heal('san1')
   const log = cluster.logOf(NODE).slice(before)
   for (const { id } of volumes) {

@@ -76,13 +76,10 @@ export class NetVolume {
     await this.#controller('ControllerUnpublishVolume', { volume_id: this.id, node_id })
   }
 
-  async stage(node: NodeName): Promise<this> {
+  async stage(node: NodeName, timeoutMs?: number): Promise<this> {
     await this.cluster.run(node, `mkdir -p ${this.staging} ${this.target.replace(/\/target$/, '')}`)
-    await this.cluster.call(node, 'Node', 'NodeStageVolume', {
-      volume_id: this.id,
-      staging_target_path: this.staging,
-      ...this.#rest(),
-    })
+    const request = { volume_id: this.id, staging_target_path: this.staging, ...this.#rest() }
+    await this.cluster.call(node, 'Node', 'NodeStageVolume', request, timeoutMs)
     return this
   }
 
