@@ -17,6 +17,8 @@ import {
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { credentials } from '@grpc/grpc-js'
+import { csi } from '../../src/rpc/proto.ts'
 import { Driver } from './driver.ts'
 import { outcome, refused, useDriver } from './harness.ts'
 import { mountsAt } from './machine.ts'
@@ -100,12 +102,18 @@ test('check 40: an error that nobody planned is an answer, and the driver lives 
   assert.deepEqual((await probe()).ready, { value: true })
 })
 
-test('check 40: RPCs that are not offered are UNIMPLEMENTED', async () => {
+test('check 40: RPCs and services that are not offered are UNIMPLEMENTED', async () => {
   const volume = await bench.volume().create()
   await refused(
     driver.call('Controller', 'ControllerModifyVolume', { volume_id: volume.id, mutable_parameters: { a: 'b' } }),
     'UNIMPLEMENTED',
   )
+  const group = new csi.GroupController(`unix:${driver.socket('all-in-one')}`, credentials.createInsecure())
+  bench.defer(() => group.close())
+  const answer = new Promise((resolve, reject) => {
+    group.GroupControllerGetCapabilities({}, (error, reply) => (error ? reject(error) : resolve(reply)))
+  })
+  await refused(answer, 'UNIMPLEMENTED')
 })
 
 test('check 40: SIGTERM lets a running mkfs end, refuses new calls and removes the socket', async () => {
