@@ -282,7 +282,7 @@ export const MUTANTS: readonly Mutant[] = [
     'the look at whose UUID a copied filesystem bears',
     'ancestor !== undefined && uuid === filesystemUuid(ancestor) ? ancestor : volume',
     'volume',
-    'src/controller/snapshots.test.ts',
+    'test/loop/controller-snapshots.test.ts',
   ),
   check(
     'src/volume/claim.ts',

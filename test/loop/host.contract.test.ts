@@ -2,8 +2,8 @@
 import { describe, it } from 'node:test'
 import { localHost } from '../../src/host/local.ts'
 import { localFiles } from '../../src/host/local-files.ts'
-import { hostCommandsContract } from './host-commands.ts'
-import { hostFilesContract } from './host-files.ts'
+import { hostCommandsContract } from '../contract/host-commands.ts'
+import { hostFilesContract } from '../contract/host-files.ts'
 
 describe('files of this machine', () => {
   for (const [what, run] of Object.entries(hostFilesContract(localFiles))) it(what, run)
