@@ -11,10 +11,15 @@ import { waitUntil } from '../patience.ts'
 const op = testOp()
 const DEAD = new Error('the process died')
 
-/** A copy byte by byte that waits until it is let go. */
-const gate = () => {
+/** Counts the copies of the lab, byte by byte, and holds them still until they are let go. */
+const holdCopies = (lab: Lab) => {
   const { promise, resolve } = Promise.withResolvers<void>()
-  return { wait: () => promise, open: resolve }
+  let count = 0
+  lab.meddle = async () => {
+    count += 1
+    await promise
+  }
+  return { begun: () => count, open: resolve }
 }
 
 describe('a copy of a volume at rest', () => {
@@ -43,8 +48,7 @@ describe('a copy of a volume at rest', () => {
 
     it(`to a ${kind} keeps nodes, other copies, growth and deletion away while it lasts`, async t => {
       const lab = await setUp(t)
-      const copying = gate()
-      lab.meddle = copying.wait
+      const copying = holdCopies(lab)
       const copy = begin(lab)
       await waitUntil('the copy holds the volume', async () => (await holders(lab)).length > 0)
       const { pool } = lab
@@ -61,12 +65,7 @@ describe('a copy of a volume at rest', () => {
 
     it(`to a ${kind} goes on when its caller has gone, is joined by a repeat, and never copies twice`, async t => {
       const lab = await setUp(t)
-      const copying = gate()
-      let copies = 0
-      lab.meddle = async () => {
-        copies += 1
-        await copying.wait()
-      }
+      const copying = holdCopies(lab)
       const gone = new AbortController()
       const wanted = { id: lab.pool.snapshots.idFor('snap'), name: 'snap', source: one }
       const spec = copyOf('two', { kind: 'volume', id: one })
@@ -75,7 +74,7 @@ describe('a copy of a volume at rest', () => {
           ? lab.pool.snapshots.create(wanted, unused, given)
           : lab.pool.snapshots.createVolume(spec, 16n * MIB, unused, given)
       const first = assert.rejects(ask(testOp(gone.signal)), failure('cancelled', /the copy goes on/))
-      await waitUntil('it copies', () => copies > 0)
+      await waitUntil('it copies', () => copying.begun() > 0)
       gone.abort()
       await first
       assert.deepEqual(await lab.pool.list(), [one])
@@ -89,21 +88,16 @@ describe('a copy of a volume at rest', () => {
       const repeat = ask()
       copying.open()
       const made = await repeat
-      assert.equal(copies, 1)
+      assert.equal(copying.begun(), 1)
       assert.equal('ready' in made ? made.ready : made.size === 16n * MIB, true)
       assert.deepEqual([await holders(lab), await places(lab)], [[], [[], []]])
     })
 
     it(`to a ${kind} that is deleted ends, and leaves nothing`, async t => {
       const lab = await setUp(t)
-      const copying = gate()
-      let copies = 0
-      lab.meddle = async () => {
-        copies += 1
-        await copying.wait()
-      }
+      const copying = holdCopies(lab)
       const copy = assert.rejects(begin(lab), failure('unavailable', /deleted meanwhile/))
-      await waitUntil('it copies', () => copies > 0)
+      await waitUntil('it copies', () => copying.begun() > 0)
       const end = kind === 'snapshot' ? lab.pool.snapshots.delete(target(lab), op) : lab.pool.delete(target(lab), op)
       copying.open() // the real cp ends when it is told to
       await Promise.all([end, copy])
