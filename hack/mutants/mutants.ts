@@ -117,6 +117,12 @@ export const MUTANTS: readonly Mutant[] = [
     'src/node/journal.test.ts',
   ),
   check(
+    'src/linux/flock.ts',
+    'the proof that a lock is of the file at its path',
+    '[ "$each" -ef "$0" ] && exec cat',
+    'exec cat',
+  ),
+  check(
     'src/host/local.ts',
     'the protection of commands that must finish',
     "if (command.onAbort === 'kill') {",

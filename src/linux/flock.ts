@@ -1,12 +1,13 @@
 // flock(1): a lock that lives exactly as long as the tool that runs under it, also when the driver is killed.
-import { randomUUID } from 'node:crypto'
 import { dirname } from 'node:path'
-import type { Command, Host, HostFiles, Output } from '../host/host.ts'
+import type { Command, Host, Output } from '../host/host.ts'
 import { CommandFailed, OperationPending, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 
 /** Exit code when another process keeps the lock; no tool that we run under it uses 75 (EX_TEMPFAIL, sysexits.h). */
 const LOCK_HELD = 75
+/** Of our own: the lock was had, but on a file that is not at its path any more. */
+const LOCK_MOVED = 76
 /** udev locks a device for a moment when it probes it; a tool that an earlier driver left behind keeps it for longer. */
 const WAIT_SECONDS = 5
 
@@ -31,23 +32,6 @@ export async function runLocked(host: Host, path: string, command: Command, op: 
     found: 'another tool holds its lock, perhaps one that an earlier driver started',
     next: 'call again when it has ended',
   })
-}
-
-/**
- * Keeps an exclusive lock on a file, which is created if absent, across all processes of the host until the answered
- * function is called or this process ends. Throws OperationPending when another process keeps it.
- */
-async function holdLock(host: Host, path: string, waitSeconds: number, op: Op): Promise<() => Promise<void>> {
-  try {
-    return await host.hold({ file: 'flock', args: [...locking(path, waitSeconds), 'cat'] }, op)
-  } catch (error) {
-    if (!(error instanceof CommandFailed && error.code === LOCK_HELD)) throw error
-    throw new OperationPending({
-      asked: `lock ${path}`,
-      found: 'another process of the driver works on the same volume',
-      next: 'call again when it is done',
-    })
-  }
 }
 
 export interface LockWish {
@@ -77,28 +61,39 @@ export async function underLock<T>(
   }
 }
 
-/** A lock is removed by whoever holds it: what another process waited for may then be nobody's any more. */
-const LOCK_TRIES = 10
+/**
+ * Each try that fails is one in which somebody else had the lock and removed it: many may want it at once, but not for ever.
+ */
+const LOCK_TRIES = 100
 
 /**
- * Locks a file that is made for it. Its content is random: the same before and after the lock was had means that the file
- * was never removed in between, and so that it is the one that everybody else locks.
+ * Keeps an exclusive lock on a file, which is created if absent, across all processes of the host until the answered
+ * function is called or this process ends. Throws OperationPending when another process keeps it.
  */
 async function holdFile(host: Host, path: string, waitSeconds: number, op: Op): Promise<() => Promise<void>> {
-  const { files } = host
+  await host.files.makeDirectory(dirname(path))
   for (let tries = 0; tries < LOCK_TRIES; tries += 1) {
-    const before = (await files.read(path)) ?? (await makeLock(files, path))
-    const release = await holdLock(host, path, waitSeconds, op)
-    if (before !== undefined && (await files.read(path)) === before) return release
-    await release()
+    try {
+      return await host.hold({ file: 'flock', args: [...locking(path, waitSeconds), ...proving(path)] }, op)
+    } catch (error) {
+      if (error instanceof CommandFailed && error.code === LOCK_MOVED) continue
+      if (!(error instanceof CommandFailed && error.code === LOCK_HELD)) throw error
+      throw new OperationPending({
+        asked: `lock ${path}`,
+        found: 'another process of the driver works on the same volume',
+        next: 'call again when it is done',
+      })
+    }
   }
   throw new Unavailable({ asked: `lock ${path}`, found: 'it is removed again and again', next: 'call again' })
 }
 
-async function makeLock(files: HostFiles, path: string): Promise<string | undefined> {
-  await files.makeDirectory(dirname(path))
-  await files.createExclusive(path, `${randomUUID()}\n`)
-  return await files.read(path)
+/**
+ * Whoever holds a lock removes its file: what another process waited for may then be nobody's any more. So the lock
+ * counts only if the file that flock has open is the one at the path; only its holder could remove it from there.
+ */
+function proving(path: string): string[] {
+  return ['sh', '-c', `for each in /proc/self/fd/*; do [ "$each" -ef "$0" ] && exec cat; done; exit ${LOCK_MOVED}`, path]
 }
 
 function locking(path: string, waitSeconds = WAIT_SECONDS): string[] {

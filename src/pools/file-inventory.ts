@@ -33,7 +33,7 @@ export async function takeInventory(files: HostFiles, pool: string, root: string
     volumes,
     snapshots,
     remains: remains.map((each, n) => ({ ...each, allocated: sizes[n] ?? 0n })),
-    drafts: await draftsIn(files, [root, join(root, 'locks'), ...places]),
+    drafts: await draftsIn(files, [root, ...places]),
   }
 }
 

@@ -10,7 +10,7 @@ const STALE_MS = 600_000
 
 /** Whole, or not finished. */
 const DOCUMENT = /^(?:volume|snapshot)\.json(?:\.[0-9a-f]+\.tmp)?$/
-const UNFINISHED = /^(?:pool\.json|[0-9a-f]{64})\.[0-9a-f]+\.tmp$/
+const UNFINISHED = /^pool\.json\.[0-9a-f]+\.tmp$/
 const DATA = /^data(?:\.[0-9a-f]+\.part)?$/
 
 const FOLDERS = { drafts: 'draft', trash: 'trash' } as const
@@ -59,13 +59,11 @@ export async function discardStale(files: HostFiles, root: string, path: string)
 
 export async function sweep(files: HostFiles, root: string): Promise<void> {
   for (const { path, stale } of await listRemains(files, root)) if (stale) await discard(files, path)
-  // Documents of a process that was killed when it opened the new pool, or made a lock.
-  for (const folder of [root, join(root, 'locks')]) {
-    for (const name of (await files.list(folder)) ?? []) {
-      const path = join(folder, name)
-      const changed = UNFINISHED.test(name) ? (await files.facts(path))?.modified : undefined
-      if (changed && Date.now() - changed.getTime() > STALE_MS) await files.removeFile(path)
-    }
+  // Of a process that was killed when it opened the new pool.
+  for (const name of (await files.list(root)) ?? []) {
+    const path = join(root, name)
+    const changed = UNFINISHED.test(name) ? (await files.facts(path))?.modified : undefined
+    if (changed && Date.now() - changed.getTime() > STALE_MS) await files.removeFile(path)
   }
 }
 

@@ -123,7 +123,7 @@ describe('one session for several volumes', () => {
           start()
           await promise
         }
-        void turns(String(args.at(-2)), wait)
+        void turns(String(args.at(-1)), wait)
       })
       return async () => resolve()
     }

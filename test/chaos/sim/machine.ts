@@ -35,10 +35,12 @@ export function createMachine(state: State = newState()): Machine {
     files: memoryFiles(() => state),
     run: async command => run(state, command),
     async hold(command) {
-      const [path = ''] = command.args.slice(LOCK.length).map(String)
-      const file = command.args.map(String).join(' ')
-      if (command.file !== 'flock' || file.replace('--wait 0', '--wait 5') !== [...LOCK, path, 'cat'].join(' '))
-        unknown(state, `${command.file} ${file}`)
+      const [path = '', ...program] = command.args.slice(LOCK.length).map(String)
+      const lock = command.args.slice(0, LOCK.length).join(' ').replace('--wait 0', '--wait 5')
+      const [shell, , , of] = program
+      // That the file is the one at the path need not be asked here: a lock of this machine is its path.
+      if (command.file !== 'flock' || lock !== LOCK.join(' ') || shell !== 'sh' || of !== path)
+        unknown(state, `${command.file} ${command.args.join(' ')}`)
       const answer = takeLock(state, path)
       if (answer) throw meaning({ ...command, timeoutMs: 0, onAbort: 'finish' }, answer)
       state.held.push(path)

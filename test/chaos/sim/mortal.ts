@@ -100,7 +100,7 @@ export function mortalHost(
     files: guardFiles(machine, guard, () => isDead),
     run,
     async hold(command, op) {
-      const path = String(command.args.at(-2))
+      const path = String(command.args.at(-1))
       const release = await guard({
         what: wordsOf(command).join(' '),
         halves: [],
