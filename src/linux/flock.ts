@@ -93,7 +93,12 @@ async function holdFile(host: Host, path: string, waitSeconds: number, op: Op): 
  * counts only if the file that flock has open is the one at the path; only its holder could remove it from there.
  */
 function proving(path: string): string[] {
-  return ['sh', '-c', `for each in /proc/self/fd/*; do [ "$each" -ef "$0" ] && exec cat; done; exit ${LOCK_MOVED}`, path]
+  return [
+    'sh',
+    '-c',
+    `for each in /proc/self/fd/*; do [ "$each" -ef "$0" ] && exec cat; done; exit ${LOCK_MOVED}`,
+    path,
+  ]
 }
 
 function locking(path: string, waitSeconds = WAIT_SECONDS): string[] {
