@@ -6,8 +6,9 @@ import { type ExecOptions, type ExecResult, execute } from './command.ts'
 import { dropCaches, openDisks } from './disks.ts'
 import { LabError } from './error.ts'
 import type { Log } from './packages.ts'
+import { freePort } from './ports.ts'
 import { end, identify, ownProcess, readIfThere, waitFor, waitForEnd } from './processes.ts'
-import { type MachinePlan, monitor, startQemu } from './qemu.ts'
+import { FORWARD_ADDRESS, FORWARD_NET, type MachinePlan, monitor, startQemu } from './qemu.ts'
 import type { LabState } from './state.ts'
 import type { VmSpec } from './topology.ts'
 
@@ -21,6 +22,9 @@ export interface MachineContext {
 }
 
 const hex2 = (value: number): string => value.toString(16).padStart(2, '0')
+
+/** In the address of the NIC that is on no network of the topology. */
+const FORWARD_POSITION = 0xff
 
 /** Seconds. A loaded host takes ten times the usual 5 s. */
 const BOOT_TIMEOUT = 180
@@ -54,6 +58,16 @@ export class Machine {
     return ownProcess(file, file)
   }
 
+  /** Where this machine reaches the port that the VM's `forward` names; the same at every boot. */
+  async forwarded(): Promise<{ host: string; port: number }> {
+    if (this.spec.forward === undefined) throw new LabError(`${this.name}: its spec names no port to forward`)
+    const file = join(this.directory, 'forward')
+    const known = readIfThere(file)
+    const port = known === undefined ? await freePort() : Number(known)
+    if (known === undefined) writeFileSync(file, String(port))
+    return { host: '127.0.0.1', port }
+  }
+
   /** Powers the VM on and waits until it takes commands (`timeout`: seconds). Does nothing more when it already does. */
   async boot({ timeout = BOOT_TIMEOUT } = {}): Promise<void> {
     const ready = join(this.#mail, 'ready')
@@ -64,7 +78,7 @@ export class Machine {
       for (const stale of [ready, join(this.directory, 'pid')]) rmSync(stale, { force: true })
       this.#writeGuestFiles()
       dropCaches(this.directory, this.spec)
-      const qemu = startQemu(this.#plan(), this.#context.attached)
+      const qemu = startQemu(await this.#plan(), this.#context.attached)
       let failure: Error | undefined
       qemu.once('error', error => {
         failure = error
@@ -85,8 +99,9 @@ export class Machine {
     return text.trimEnd().split('\n').slice(-CONSOLE_LINES).join('\n')
   }
 
-  #plan(): MachinePlan {
+  async #plan(): Promise<MachinePlan> {
     const { run, state } = this.#context
+    const { forward } = this.spec
     return {
       label: `lab-${state.id}-${this.name}`,
       directory: this.directory,
@@ -99,6 +114,9 @@ export class Machine {
         group: state.groups[net] ?? '',
         mac: this.#mac(position),
       })),
+      ...(forward !== undefined && {
+        forward: { mac: this.#mac(FORWARD_POSITION), from: (await this.forwarded()).port, to: forward },
+      }),
     }
   }
 
@@ -111,11 +129,13 @@ export class Machine {
     const seed = createHash('sha256').update(`${id}/${this.name}`).digest('hex')
     // A random (version 4) UUID as RFC 9562 lays it out, but the same at every boot.
     const parts = [seed.slice(0, 8), seed.slice(8, 12), `4${seed.slice(13, 16)}`, `8${seed.slice(17, 20)}`]
+    const nets = topology.nets.map(
+      (net, position) => `${net}=${this.#mac(position)}=10.77.${position}.${this.spec.index}/24`,
+    )
+    if (this.spec.forward !== undefined) nets.push(`${FORWARD_NET}=${this.#mac(FORWARD_POSITION)}=${FORWARD_ADDRESS}`)
     const settings = {
       LAB_NAME: this.name,
-      LAB_NETS: topology.nets
-        .map((net, position) => `${net}=${this.#mac(position)}=10.77.${position}.${this.spec.index}/24`)
-        .join(' '),
+      LAB_NETS: nets.join(' '),
       LAB_IQN: this.spec.iqn ?? `iqn.2026-01.lab:${this.name}`,
       LAB_UUID: [...parts, seed.slice(20, 32)].join('-'),
       LAB_VISIBLE: (this.spec.visible ?? []).join(' '),

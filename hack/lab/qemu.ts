@@ -16,6 +16,8 @@ export interface MachinePlan {
   spec: VmSpec
   disks: Backend[]
   nics: { net: string; group: string; mac: string }[]
+  /** A port of the VM that this machine reaches at a port of its own. */
+  forward?: { mac: string; from: number; to: number }
 }
 
 // mitigations and la57 cost time in emulation; tsc=reliable and no_timer_check skip calibrations that a busy host fails.
@@ -24,6 +26,11 @@ const KERNEL_COMMAND_LINE =
 
 // QEMU's own default is a fixed part of memory; 128 MiB holds a kernel, a shell and small tools.
 const TRANSLATION_CACHE_MIB = 128
+
+/** No network of a topology can have this name. */
+export const FORWARD_NET = 'lab.host'
+/** What QEMU's user network gives to the first guest, and forwards to (qemu(1), hostfwd). */
+export const FORWARD_ADDRESS = '10.0.2.15/24'
 
 const share = (tag: string, path: string, ...more: string[]): string[] => [
   '-virtfs',
@@ -36,6 +43,12 @@ const block = (backend: Backend, position: number): string[] => {
   const device = `virtio-blk-pci,drive=disk${position},id=vd${position},serial=${serial}`
   return ['-blockdev', JSON.stringify(node), '-device', device]
 }
+
+/** restrict: the VM reaches nothing by this way, neither this machine nor what is behind it. */
+const forwarding = ({ mac, from, to }: NonNullable<MachinePlan['forward']>): string[] => [
+  ...['-netdev', `user,id=${FORWARD_NET},restrict=on,hostfwd=tcp:127.0.0.1:${from}-:${to}`],
+  ...['-device', `virtio-net-pci,netdev=${FORWARD_NET},id=nic-${FORWARD_NET},mac=${mac}`],
+]
 
 /** The arguments; `-pidfile <directory>/pid` is what the process is recognised by. */
 export const qemuArguments = (plan: MachinePlan): string[] => {
@@ -61,6 +74,7 @@ export const qemuArguments = (plan: MachinePlan): string[] => {
       ...['-netdev', `socket,id=${net},mcast=${group},localaddr=127.0.0.1`],
       ...['-device', `virtio-net-pci,netdev=${net},id=nic-${net},mac=${mac}`],
     ]),
+    ...(plan.forward ? forwarding(plan.forward) : []),
     ...['-pidfile', join(directory, 'pid')],
   ]
 }

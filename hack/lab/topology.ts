@@ -22,6 +22,8 @@ export interface VmSpec {
   visible?: string[]
   /** iSCSI initiator name. */
   iqn?: string
+  /** A TCP port of the VM that this machine reaches on its loopback device; which port there: `Machine.forwarded`. */
+  forward?: number
   /** MiB of translated code QEMU keeps. Node.js overflows 128 and then runs a fifth slower. */
   translationCache?: number
 }
@@ -75,6 +77,9 @@ export const checkTopology = (topology: Topology): Topology => {
       if (!/^(\/[\w.@+-]+)+$/.test(path)) throw new LabError(`${name}: not a plain absolute path: ${path}`)
     }
     if (vm.state !== undefined) bytes(vm.state)
+    if (vm.forward !== undefined && !(Number.isInteger(vm.forward) && vm.forward > 0 && vm.forward < 65536)) {
+      throw new LabError(`${name}: forward is a TCP port`)
+    }
   }
   return topology
 }

@@ -1,4 +1,4 @@
-// A cluster in the lab: a storage host with the controller, two nodes, and a VM that calls them as Kubernetes would.
+// A cluster in the lab: a storage host with the controller, and two nodes; called from here as Kubernetes would.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -8,18 +8,19 @@ import { shellQuote } from '../../hack/lab/command.ts'
 import { Lab } from '../../hack/lab/lab.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
 import type { DiskSpec, VmSpec } from '../../hack/lab/topology.ts'
-import type { Service } from '../../src/rpc/client.ts'
+import { answerOf, type CsiClient, connect, type Service } from '../../src/rpc/client.ts'
 import type { IscsiSettings } from '../../src/schema/config.ts'
 import { waitUntil } from '../patience.ts'
+import { bundlePrograms, programLine } from '../programs.ts'
 import type { Question } from './agent.ts'
 import { Mailbox } from './mailbox.ts'
-import type { Answered, Asked } from './relay.ts'
 
 const ROOT = dirname(dirname(import.meta.dirname))
 const SHARE = '/lab/share'
+const PROGRAMS = `${SHARE}/ashlar`
 const PORT = 9000
-/** Calls travel on a network of their own, so that a cut storage network cuts nothing else. */
-const NETS = ['san0', 'san1', 'lan']
+/** Calls do not travel there, so a cut cable cuts nothing else. */
+const NETS = ['san0', 'san1']
 export const NODES = ['node-a', 'node-b'] as const
 export type NodeName = (typeof NODES)[number]
 export type HostName = 'storage' | NodeName
@@ -55,6 +56,7 @@ export class Cluster {
   /** What CHAP secrets derive from. */
   readonly key = randomBytes(24).toString('hex')
   readonly #boxes = new Map<string, Mailbox>()
+  readonly #clients = new Map<string, CsiClient>()
 
   constructor(lab: Lab, options: ClusterOptions) {
     this.lab = lab
@@ -69,13 +71,13 @@ export class Cluster {
     return join(this.lab.share, 'conf/chap.key')
   }
 
-  /** Of its driver: HOST:PORT. */
+  /** Of its driver, for the other VMs: HOST:PORT. */
   address(name: HostName): string {
-    return `${addressOf(name)}:${PORT}`
+    return `10.77.0.${INDEX[name]}:${PORT}`
   }
 
   /** Runs a shell command on a host; the project's Node.js comes first on PATH. Throws unless it ends with 0. */
-  async run(name: HostName | 'control', command: string, timeout = 120): Promise<string> {
+  async run(name: HostName, command: string, timeout = 120): Promise<string> {
     const { code, stdout, stderr } = await this.lab.vm(name).exec(`${ENVIRONMENT}\n${command}`, { timeout })
     assert.equal(code, 0, `${name}: ${command}: ${code} ${stdout}${stderr}`)
     return stdout.trim()
@@ -89,11 +91,31 @@ export class Cluster {
     request: object = {},
     timeoutMs = 120_000,
   ): Promise<T> {
-    const endpoint = `tcp://${this.address(name)}`
-    const asked: Asked = { endpoint, service, method, request, timeoutMs }
-    const answer = await this.#box('control').ask<Answered>(asked, timeoutMs + 30_000)
-    if ('error' in answer) throw new CallFailed(method, answer.error, answer.details)
-    return answer.reply as T
+    const client = this.#clients.get(name) ?? connect(await this.#endpoint(name))
+    this.#clients.set(name, client)
+    try {
+      return (await client.call(service, method, request, timeoutMs)) as T
+    } catch (error) {
+      const answer = answerOf(error)
+      // A driver that was killed comes back under the same address; grpc-js would wait for ever longer between attempts.
+      if (answer?.name === 'UNAVAILABLE' || answer?.name === 'DEADLINE_EXCEEDED') this.#hangUp(name)
+      throw new CallFailed(method, answer?.name ?? 'UNKNOWN', answer?.details ?? String(error))
+    }
+  }
+
+  async #endpoint(name: HostName): Promise<string> {
+    const { host, port } = await this.machine(name).forwarded()
+    return `tcp://${host}:${port}`
+  }
+
+  /** Calls that are under way to the same host end by themselves. */
+  #hangUp(name: HostName): void {
+    this.#clients.get(name)?.close()
+    this.#clients.delete(name)
+  }
+
+  close(): void {
+    for (const name of this.hosts()) this.#hangUp(name)
   }
 
   /** Asks the agent of a node, which writes and reads as a workload would. */
@@ -101,7 +123,7 @@ export class Cluster {
     return await this.#box(name).ask<Answer>(question, timeoutMs)
   }
 
-  #box(name: NodeName | 'control'): Mailbox {
+  #box(name: NodeName): Mailbox {
     const box = this.#boxes.get(name) ?? new Mailbox(join(this.lab.share, 'box', name))
     this.#boxes.set(name, box)
     return box
@@ -115,7 +137,7 @@ export class Cluster {
     const log = `${SHARE}/log/${name}.log`
     await this.run(
       name,
-      `setsid node src/bin/${role}.ts --config ${SHARE}/conf/${name}.json >>${log} 2>&1 </dev/null & echo $! >/run/driver.pid`,
+      `setsid ${programLine(PROGRAMS, role)} --config ${SHARE}/conf/${name}.json >>${log} 2>&1 </dev/null & echo $! >/run/driver.pid`,
     )
     await waitUntil(`the driver of ${name}`, async () => {
       try {
@@ -129,7 +151,7 @@ export class Cluster {
 
   /** What doctor of a host says, and its exit code. */
   async doctor(name: HostName): Promise<{ code: number; report: string }> {
-    const command = `node src/bin/cli.ts doctor --config ${SHARE}/conf/${name}.json`
+    const command = `${programLine(PROGRAMS, 'cli')} doctor --config ${SHARE}/conf/${name}.json`
     const { code, stdout, stderr } = await this.machine(name).exec(`${ENVIRONMENT}\n${command}`, { timeout: 120 })
     return { code, report: `${stdout}${stderr}` }
   }
@@ -176,7 +198,7 @@ export class Cluster {
     const log = `${SHARE}/log/agent-${name}.log`
     await this.run(
       name,
-      `UV_THREADPOOL_SIZE=64 setsid node test/iscsi/agent.ts ${SHARE}/box/${name} >${log} 2>&1 </dev/null &`,
+      `UV_THREADPOOL_SIZE=64 setsid ${programLine(PROGRAMS, 'agent')} ${SHARE}/box/${name} >${log} 2>&1 </dev/null &`,
     )
   }
 
@@ -210,13 +232,14 @@ export class Cluster {
   async start(): Promise<void> {
     for (const folder of ['conf', 'log']) mkdirSync(join(this.lab.share, folder), { recursive: true })
     if (this.options.chap !== undefined) writeFileSync(this.keyFile, `${this.key}\n`, { mode: 0o600 })
-    const hosts = this.hosts()
-    await this.run(
-      'control',
-      `setsid node test/iscsi/relay.ts ${SHARE}/box/control >${SHARE}/log/relay.log 2>&1 </dev/null &`,
-    )
+    bundlePrograms(join(this.lab.share, 'ashlar'), {
+      controller: 'src/bin/controller.ts',
+      node: 'src/bin/node.ts',
+      cli: 'src/bin/cli.ts',
+      agent: 'test/iscsi/agent.ts',
+    })
     await Promise.all(
-      hosts.map(async name => {
+      this.hosts().map(async name => {
         await this.prepare(name)
         await this.startDriver(name)
       }),
@@ -253,31 +276,26 @@ export class Cluster {
 
 const ENVIRONMENT = [
   `export PATH=${shellQuote(`${ROOT}/node_modules/.bin:${ROOT}/node_modules/node/bin`)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-  'export NODE_COMPILE_CACHE=/var/cache/node-compile',
   `cd ${shellQuote(ROOT)} || exit 125`,
 ].join('\n')
 
-function addressOf(name: HostName): string {
-  return `10.77.${NETS.indexOf('lan')}.${INDEX[name]}`
-}
-
-const INDEX: Readonly<Record<HostName | 'control', number>> = { storage: 1, 'node-a': 11, 'node-b': 12, control: 20 }
+const INDEX: Readonly<Record<HostName, number>> = { storage: 1, 'node-a': 11, 'node-b': 12 }
 
 function topologyOf({ disk = '16G', nodes = NODES }: ClusterOptions) {
   // A checkout below /tmp is seen only when asked for: a VM has a /tmp of its own.
   const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ashlar')
   const visible = [ROOT, cache].filter(path => existsSync(path))
-  const vm = (name: HostName | 'control', more: Partial<VmSpec> = {}): VmSpec => ({
+  const vm = (name: HostName, more: Partial<VmSpec> = {}): VmSpec => ({
     index: INDEX[name],
     memory: 640,
     visible,
     translationCache: 256,
+    forward: PORT,
     ...more,
   })
   return {
     nets: NETS,
     vms: {
-      control: vm('control'),
       storage: vm('storage', { disks: [disk], memory: 768 }),
       ...Object.fromEntries(nodes.map(name => [name, vm(name)])),
     },
@@ -293,6 +311,7 @@ export async function withCluster<T>(options: ClusterOptions, use: (cluster: Clu
     await cluster.start()
     return await use(cluster)
   } finally {
+    cluster.close()
     keepLogs(lab)
     await lab.down()
   }
