@@ -1,23 +1,25 @@
 // Programs for emulated machines, each in one file: loading hundreds of modules takes a processor there three times as long.
 import { copyFileSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { buildSync } from 'esbuild'
 
 const ROOT = join(import.meta.dirname, '..')
-/** They compile JavaScript again and again while it runs, which QEMU has to translate each time. */
+const FOLDER = 'programs'
+/** The compilers that these stop compile JavaScript again and again while it runs, which QEMU has to translate each time. */
 const LITE = '--no-opt --no-maglev --no-sparkplug'
 /** Packages in CommonJS expect it. */
 const REQUIRE = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
 /** What the sources find by their own place: two folders up. */
 const BESIDE = ['package.json', 'proto/csi.proto']
 
-/** Makes `<folder>/dist/bin/<name>.mjs` of each source file; `sources` are paths in the project, by name. */
-export function bundlePrograms(folder: string, sources: Readonly<Record<string, string>>): void {
+/** Puts each of these sources, paths in the project, as one file into the folder `share`, which VMs see as /lab/share. */
+export function installPrograms(share: string, sources: readonly string[]): void {
+  const folder = join(share, FOLDER)
   mkdirSync(join(folder, 'proto'), { recursive: true })
   for (const each of BESIDE) copyFileSync(join(ROOT, each), join(folder, each))
   buildSync({
     absWorkingDir: ROOT,
-    entryPoints: sources,
+    entryPoints: Object.fromEntries(sources.map(source => [basename(source, '.ts'), source])),
     outdir: join(folder, 'dist/bin'),
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -30,7 +32,7 @@ export function bundlePrograms(folder: string, sources: Readonly<Record<string, 
   })
 }
 
-/** The words of a shell that start such a program. */
-export function programLine(folder: string, name: string): string {
-  return `node ${LITE} ${join(folder, 'dist/bin', `${name}.mjs`)}`
+/** The words of a VM's shell that start such a program: `name` is that of its source, without the ending. */
+export function programLine(name: string): string {
+  return `node ${LITE} /lab/share/${FOLDER}/dist/bin/${name}.mjs`
 }

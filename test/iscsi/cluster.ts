@@ -11,13 +11,12 @@ import type { DiskSpec, VmSpec } from '../../hack/lab/topology.ts'
 import { answerOf, type CsiClient, connect, type Service } from '../../src/rpc/client.ts'
 import type { IscsiSettings } from '../../src/schema/config.ts'
 import { waitUntil } from '../patience.ts'
-import { bundlePrograms, programLine } from '../programs.ts'
+import { installPrograms, programLine } from '../programs.ts'
 import type { Question } from './agent.ts'
 import { Mailbox } from './mailbox.ts'
 
 const ROOT = dirname(dirname(import.meta.dirname))
 const SHARE = '/lab/share'
-const PROGRAMS = `${SHARE}/ashlar`
 const PORT = 9000
 /** Calls do not travel there, so a cut cable cuts nothing else. */
 const NETS = ['san0', 'san1']
@@ -94,7 +93,7 @@ export class Cluster {
     const client = this.#clients.get(name) ?? connect(await this.#endpoint(name))
     this.#clients.set(name, client)
     try {
-      return (await client.call(service, method, request, timeoutMs)) as T
+      return (await client.call(service, method, request, timeoutMs))
     } catch (error) {
       const answer = answerOf(error)
       // A driver that was killed comes back under the same address; grpc-js would wait for ever longer between attempts.
@@ -137,7 +136,7 @@ export class Cluster {
     const log = `${SHARE}/log/${name}.log`
     await this.run(
       name,
-      `setsid ${programLine(PROGRAMS, role)} --config ${SHARE}/conf/${name}.json >>${log} 2>&1 </dev/null & echo $! >/run/driver.pid`,
+      `setsid ${programLine(role)} --config ${SHARE}/conf/${name}.json >>${log} 2>&1 </dev/null & echo $! >/run/driver.pid`,
     )
     await waitUntil(`the driver of ${name}`, async () => {
       try {
@@ -151,7 +150,7 @@ export class Cluster {
 
   /** What doctor of a host says, and its exit code. */
   async doctor(name: HostName): Promise<{ code: number; report: string }> {
-    const command = `${programLine(PROGRAMS, 'cli')} doctor --config ${SHARE}/conf/${name}.json`
+    const command = `${programLine('cli')} doctor --config ${SHARE}/conf/${name}.json`
     const { code, stdout, stderr } = await this.machine(name).exec(`${ENVIRONMENT}\n${command}`, { timeout: 120 })
     return { code, report: `${stdout}${stderr}` }
   }
@@ -198,7 +197,7 @@ export class Cluster {
     const log = `${SHARE}/log/agent-${name}.log`
     await this.run(
       name,
-      `UV_THREADPOOL_SIZE=64 setsid ${programLine(PROGRAMS, 'agent')} ${SHARE}/box/${name} >${log} 2>&1 </dev/null &`,
+      `UV_THREADPOOL_SIZE=64 setsid ${programLine('agent')} ${SHARE}/box/${name} >${log} 2>&1 </dev/null &`,
     )
   }
 
@@ -232,12 +231,12 @@ export class Cluster {
   async start(): Promise<void> {
     for (const folder of ['conf', 'log']) mkdirSync(join(this.lab.share, folder), { recursive: true })
     if (this.options.chap !== undefined) writeFileSync(this.keyFile, `${this.key}\n`, { mode: 0o600 })
-    bundlePrograms(join(this.lab.share, 'ashlar'), {
-      controller: 'src/bin/controller.ts',
-      node: 'src/bin/node.ts',
-      cli: 'src/bin/cli.ts',
-      agent: 'test/iscsi/agent.ts',
-    })
+    installPrograms(this.lab.share, [
+      'src/bin/controller.ts',
+      'src/bin/node.ts',
+      'src/bin/cli.ts',
+      'test/iscsi/agent.ts',
+    ])
     await Promise.all(
       this.hosts().map(async name => {
         await this.prepare(name)

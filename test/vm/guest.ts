@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { type ExecOptions, type ExecResult, shellQuote } from '../../hack/lab/command.ts'
 import { Lab } from '../../hack/lab/lab.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
+import { installPrograms } from '../programs.ts'
 
 const ROOT = dirname(dirname(import.meta.dirname))
 const NAME = 'guest'
@@ -18,6 +19,8 @@ export interface GuestOptions {
   memory?: number
   /** Host directories the guest must see besides the project and the user's cache folder. */
   visible?: string[]
+  /** Sources, paths in the project, that `programLine` starts in the guest. */
+  programs?: string[]
   log?: (line: string) => void
 }
 
@@ -102,6 +105,7 @@ export const withGuest = async <T>(use: (guest: Guest) => Promise<T>, options: G
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   try {
     await lab.up()
+    if (options.programs) installPrograms(lab.share, options.programs)
     const guest = createGuest(lab)
     const { code, stderr } = await guest.machine.exec(PREPARE)
     if (code !== 0) throw new Error(`the guest cannot be prepared (exit ${code}): ${stderr}`)

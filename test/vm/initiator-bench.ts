@@ -10,6 +10,7 @@ import { encodeVolumeId } from '../../src/volume/ids.ts'
 import { ISCSI } from '../fixtures.ts'
 import { Mailbox } from '../iscsi/mailbox.ts'
 import { PATIENCE_MS } from '../patience.ts'
+import { installPrograms, programLine } from '../programs.ts'
 import { openStorage, type Storage } from './initiator-storage.ts'
 import type { Answer, Question } from './initiator-talk.ts'
 
@@ -103,6 +104,7 @@ export async function withBench(use: (bench: Bench) => Promise<void>): Promise<v
   const lab = new Lab({ topology: TOPOLOGY, attached: true })
   try {
     await lab.up()
+    installPrograms(lab.share, ['test/vm/initiator-node.ts'])
     const machine = lab.vm('node-a')
     const node = async (command: string) => {
       const { code, stdout, stderr } = await machine.exec(command)
@@ -112,7 +114,7 @@ export async function withBench(use: (bench: Bench) => Promise<void>): Promise<v
     await node('mkdir -p /run/lock/iscsi; modprobe -a iscsi_tcp sd_mod; iscsid')
     const args = ['/lab/share/talk', `'${JSON.stringify(SETTINGS)}'`, NAME].join(' ')
     const program = machine.exec(
-      `cd ${ROOT}; export PATH=${ROOT}/node_modules/node/bin:$PATH; node test/vm/initiator-node.ts ${args}`,
+      `cd ${ROOT}; export PATH=${ROOT}/node_modules/node/bin:$PATH; ${programLine('initiator-node')} ${args}`,
       { timeout: 3000 },
     )
     const ended = program.then(({ code, stderr }) => {

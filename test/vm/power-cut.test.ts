@@ -5,9 +5,9 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { shellQuote } from '../../hack/lab/command.ts'
 import { Lab } from '../../hack/lab/lab.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
+import { installPrograms, programLine } from '../programs.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const ROUNDS = Number(process.env['ASHLAR_ROUNDS'] ?? 4)
@@ -31,9 +31,8 @@ function dice(seed: number): () => number {
 const guestScript = (args: string): string =>
   [
     `export PATH=${ROOT}/node_modules/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-    'export NODE_COMPILE_CACHE=/var/cache/node-compile',
     MOUNT,
-    `exec node ${shellQuote(join(ROOT, 'test/vm/power-cut-life.ts'))} ${args}`,
+    `exec ${programLine('power-cut-life')} ${args}`,
   ].join('\n')
 
 async function succeed(machine: Machine, script: string): Promise<void> {
@@ -50,6 +49,7 @@ test(`no acknowledged record is lost in ${ROUNDS} power cuts, and every format c
   const lab = new Lab({ topology: { nets: [], vms }, attached: true })
   try {
     await lab.up()
+    installPrograms(lab.share, ['test/vm/power-cut-life.ts'])
     const guest = lab.vm('guest')
     const out = join(lab.share, 'out')
     mkdirSync(out, { recursive: true })
