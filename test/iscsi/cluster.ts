@@ -93,7 +93,7 @@ export class Cluster {
     const client = this.#clients.get(name) ?? connect(await this.#endpoint(name))
     this.#clients.set(name, client)
     try {
-      return (await client.call(service, method, request, timeoutMs))
+      return await client.call(service, method, request, timeoutMs)
     } catch (error) {
       const answer = answerOf(error)
       // A driver that was killed comes back under the same address; grpc-js would wait for ever longer between attempts.
