@@ -1,16 +1,13 @@
 // Power cuts: of the storage host under load, and of a node, whose volume goes on elsewhere.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Contents, Status } from '../iscsi/agent.ts'
+import type { Contents } from '../iscsi/agent.ts'
 import { type Cluster, type NodeName, withCluster } from '../iscsi/cluster.ts'
+import { A, B, statusOf, stop } from '../iscsi/moving.ts'
+import { requireRecords } from '../iscsi/records.ts'
 import { NetVolume } from '../iscsi/volume.ts'
 import { waitUntil } from '../patience.ts'
 import { rounds } from '../scale.ts'
-
-const [A, B] = ['node-a', 'node-b'] as const
-
-const statusOf = (cluster: Cluster, node: NodeName, writer: string) =>
-  cluster.agent<Status>(node, { do: 'status', writer })
 
 /** Starts a writer of whole, synced records on a published filesystem, and waits until it has written some. */
 async function startWriter(
@@ -62,7 +59,7 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     t.diagnostic(
       `round ${round}: booted after ${took[0]} s, ${exported} exports after another ${took[1]} s, all ${used} writers went on after another ${took[2]} s`,
     )
-    await Promise.all(writers.map(({ volume, writer }) => requireWritten(cluster, A, writer, volume)))
+    await Promise.all(writers.map(({ volume, writer }) => requireWritten(cluster, writer, volume, from)))
   }
   await Promise.all(inUse.map(each => each.downOnNode(A)))
   await Promise.all(volumes.map(each => each.unpublish(A)))
@@ -70,11 +67,11 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
 }
 
 /** Ends a writer that met no error, and finds all that it was told was written. */
-async function requireWritten(cluster: Cluster, node: NodeName, writer: string, volume: NetVolume): Promise<void> {
-  const { acknowledged, errors, lastError } = await cluster.agent<Status>(node, { do: 'stop', writer })
-  await waitUntil('its end', async () => (await statusOf(cluster, node, writer)).ended)
+async function requireWritten(cluster: Cluster, writer: string, volume: NetVolume, from: number): Promise<void> {
+  const { acknowledged, errors, lastError } = await stop(cluster, A, writer)
   assert.equal(errors, 0, lastError)
-  await requireNumbers(cluster, node, `${volume.target}/records`, acknowledged)
+  const found = await cluster.agent<Contents>(A, { do: 'read', path: `${volume.target}/records` })
+  requireRecords(found, { acknowledged, from }, volume.name)
 }
 
 async function exportsOf(cluster: Cluster): Promise<number> {
@@ -84,12 +81,6 @@ async function exportsOf(cluster: Cluster): Promise<number> {
       'cat /sys/kernel/config/target/iscsi/iqn.2026-01.dev.ashlar:*/tpgt_1/enable 2>/dev/null | grep -c 1 || true',
     ),
   )
-}
-
-async function requireNumbers(cluster: Cluster, node: NodeName, path: string, acknowledged: number): Promise<void> {
-  const { numbers, torn } = await cluster.agent<Contents>(node, { do: 'read', path })
-  assert.deepEqual(torn, [])
-  assert.ok(Math.max(...numbers) >= acknowledged, `${acknowledged} was acknowledged, ${Math.max(...numbers)} is there`)
 }
 
 async function nodeDies(cluster: Cluster, round: number, as: 'ext4' | 'xfs'): Promise<void> {
@@ -103,7 +94,8 @@ async function nodeDies(cluster: Cluster, round: number, as: 'ext4' | 'xfs'): Pr
 
   await volume.unpublish(A, nodeA)
   await volume.up(B)
-  await requireNumbers(cluster, B, `${volume.target}/records`, acknowledged)
+  const found = await cluster.agent<Contents>(B, { do: 'read', path: `${volume.target}/records` })
+  requireRecords(found, { acknowledged }, volume.name)
   await cluster.run(B, `echo works >${volume.target}/new; sync -f ${volume.target}`)
 
   await cluster.boot(A)

@@ -11,11 +11,13 @@ export type Question =
       readonly path: string
       readonly pauseMs?: number
       readonly from?: number
+      /** Of several that write to one device each has its own; 0 when not given. */
+      readonly region?: number
     }
   | { readonly do: 'status'; readonly writer: string }
   | { readonly do: 'stop'; readonly writer: string }
   /** What is on the device now. */
-  | { readonly do: 'read'; readonly path: string }
+  | { readonly do: 'read'; readonly path: string; readonly region?: number }
 
 export interface Status {
   /** Number of the last write that was acknowledged; 0: none. */
@@ -38,6 +40,7 @@ const PAGE = 4096
 export const SLOTS = 64
 /** Behind what mkfs and partition tools look at. */
 const START = 1024 * 1024
+const placeOf = (region: number, slot: number): number => START + (region * SLOTS + slot) * PAGE
 
 /** O_DIRECT wants an aligned buffer, and WebAssembly memory begins on a page. */
 const alignedBuffer = (): Buffer => {
@@ -72,7 +75,7 @@ const writers = new Map<string, Writer>()
 
 const FLAGS = constants.O_DIRECT | constants.O_DSYNC
 
-async function write({ writer, path, pauseMs = 0, from = 1 }: Question & { do: 'write' }): Promise<void> {
+async function write({ writer, path, pauseMs = 0, from = 1, region = 0 }: Question & { do: 'write' }): Promise<void> {
   const file = await open(path, constants.O_WRONLY | FLAGS)
   const status = { acknowledged: 0, errors: 0, lastError: '', longestMs: 0, ended: false }
   const self: Writer = { status, stopping: false }
@@ -83,7 +86,7 @@ async function write({ writer, path, pauseMs = 0, from = 1 }: Question & { do: '
       fill(buffer, writer, number)
       const started = performance.now()
       try {
-        await file.write(buffer, 0, PAGE, START + (number % SLOTS) * PAGE)
+        await file.write(buffer, 0, PAGE, placeOf(region, number % SLOTS))
         status.acknowledged = number
         number += 1
       } catch (error) {
@@ -104,13 +107,13 @@ async function closeQuietly(file: FileHandle): Promise<void> {
   await file.close().catch(() => undefined)
 }
 
-async function read(path: string): Promise<Contents> {
+async function read({ path, region = 0 }: Question & { do: 'read' }): Promise<Contents> {
   const file = await open(path, constants.O_RDONLY | constants.O_DIRECT)
   const buffer = alignedBuffer()
   const [numbers, names, torn]: [number[], Set<string>, number[]] = [[], new Set(), []]
   try {
     for (let slot = 0; slot < SLOTS; slot += 1) {
-      await file.read(buffer, 0, PAGE, START + slot * PAGE)
+      await file.read(buffer, 0, PAGE, placeOf(region, slot))
       const found = parse(buffer)
       if (found === 'torn') torn.push(slot)
       numbers.push(typeof found === 'object' ? found.number : 0)
@@ -140,7 +143,7 @@ async function handle(question: Question): Promise<unknown> {
       return writer.status
     }
     case 'read':
-      return await read(question.path)
+      return await read(question)
   }
 }
 

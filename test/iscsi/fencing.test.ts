@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { rounds } from '../scale.ts'
 import { type Cluster, withCluster } from './cluster.ts'
-import { A, B, begin, moveToB, requireFenced } from './moving.ts'
+import { A, B, begin, moveToB, PAUSE_MS, requireFenced } from './moving.ts'
 
 /** How long node-a, alive and connected again, goes on trying to write to what is not its any more. */
 const TRIES_MS = 3000
@@ -14,7 +14,7 @@ type Way = (typeof WAYS)[number]
 /** Several volumes move at once. Answers how many writes node-a got acknowledged. */
 async function round(cluster: Cluster, names: readonly string[], how: Way): Promise<number> {
   const nodeA = await cluster.nodeId(A)
-  const moving = await Promise.all(names.map(name => begin(cluster, name)))
+  const moving = await Promise.all(names.map(name => begin(cluster, name, (PAUSE_MS / 2) * names.length)))
   if (how === 'cable cut and healed') await cluster.machine(A).cut('san0')
   const moved = await Promise.all(moving.map(async each => ({ each, first: await moveToB(cluster, each, nodeA) })))
   if (how === 'cable cut and healed') await cluster.machine(A).heal('san0')

@@ -11,6 +11,8 @@ import { PATIENCE_MS, waitUntil } from '../patience.ts'
 import { rounds } from '../scale.ts'
 import type { Contents, Status } from './agent.ts'
 import { type CallFailed, type Cluster, withCluster } from './cluster.ts'
+import { PAUSE_MS } from './moving.ts'
+import { type Acknowledged, requireRecords } from './records.ts'
 import { NetVolume } from './volume.ts'
 
 const NODE = 'node-a'
@@ -73,11 +75,8 @@ async function showsAnother(cluster: Cluster): Promise<void> {
   for (const each of [volume, other]) await each.delete()
 }
 
-/** Every acknowledged number is there, and whole. */
-async function requireAll(cluster: Cluster, path: string, acknowledged: number): Promise<void> {
-  const { numbers, torn } = await cluster.agent<Contents>(NODE, { do: 'read', path })
-  assert.deepEqual(torn, [])
-  assert.ok(Math.max(...numbers) >= acknowledged, `${acknowledged} was acknowledged, ${Math.max(...numbers)} is there`)
+async function requireAll(cluster: Cluster, path: string, written: Acknowledged): Promise<void> {
+  requireRecords(await cluster.agent<Contents>(NODE, { do: 'read', path }), written, path)
 }
 
 /** A filesystem of its own type, and a writer of records in it. */
@@ -111,7 +110,7 @@ async function cutCable(t: TestContext, cluster: Cluster): Promise<void> {
     return await status(writer)
   }
 
-  await each(of => cluster.agent(NODE, { do: 'write', writer: named('short', of), path: of.path }))
+  await each(of => cluster.agent(NODE, { do: 'write', writer: named('short', of), path: of.path, pauseMs: PAUSE_MS }))
   await each(of => someMore(named('short', of)))
   await cut()
   await sleep(7000)
@@ -122,13 +121,15 @@ async function cutCable(t: TestContext, cluster: Cluster): Promise<void> {
     assert.equal(errors, 0, lastError)
     const longest = (longestMs / 1000).toFixed(1)
     t.diagnostic(`${of.volume.as}: cut for 7 s, the longest write took ${longest} s, no error`)
-    await requireAll(cluster, of.path, acknowledged)
+    await requireAll(cluster, of.path, { acknowledged })
     assert.equal((await of.volume.condition(NODE)).abnormal, false)
     return acknowledged
   })
 
   const from = Math.max(...last) + 1
-  await each(of => cluster.agent(NODE, { do: 'write', writer: named('long', of), path: of.path, from }))
+  await each(of =>
+    cluster.agent(NODE, { do: 'write', writer: named('long', of), path: of.path, from, pauseMs: PAUSE_MS }),
+  )
   await each(of => someMore(named('long', of)))
   await cut()
   await each(async of => {
@@ -152,7 +153,7 @@ async function cutCable(t: TestContext, cluster: Cluster): Promise<void> {
     // The pod is restarted: publishing stages the volume again.
     await cluster.call(NODE, 'Node', 'NodeUnpublishVolume', { volume_id: volume.id, target_path: volume.target })
     await volume.publishAt(NODE)
-    await requireAll(cluster, path, acknowledged[n] ?? 0)
+    await requireAll(cluster, path, { acknowledged: acknowledged[n] ?? 0, from })
     await cluster.run(NODE, `echo works >${volume.target}/new`)
     assert.equal((await volume.condition(NODE)).abnormal, false)
     await volume.down(NODE)
