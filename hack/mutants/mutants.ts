@@ -240,6 +240,13 @@ export const MUTANTS: readonly Mutant[] = [
     "['node.session.scan', 'auto'],",
   ),
 
+  check(
+    'src/controller/publish-volume.ts',
+    'the refusal of two nodes under one initiator name',
+    'if (initiator !== undefined) requireOwnInitiator(asked, node, initiator, claims)',
+    '',
+  ),
+
   // Copies
   check(
     'src/pools/file-hold.ts',

@@ -4,8 +4,14 @@ import type { Pool } from '../pools/pool.ts'
 import type { Exporter } from '../transports/transport.ts'
 import { type Capability, isCompatible, isReaderOnly, refusal } from '../volume/capability.ts'
 import { isNodeName, requireSharable } from '../volume/claim.ts'
-import { AttachLimitReached, IncompatibleExists, InvalidRequest, NodeNotFound } from '../volume/errors.ts'
-import { isSameNode } from '../volume/node-id.ts'
+import {
+  AttachLimitReached,
+  IncompatibleExists,
+  InvalidRequest,
+  NodeNotFound,
+  PublishedElsewhere,
+} from '../volume/errors.ts'
+import { isSameNode, parseNodeId } from '../volume/node-id.ts'
 import { type Op, steady } from '../volume/op.ts'
 import type { Claim, NodeId, Route, VolumeId } from '../volume/types.ts'
 import { type ControllerSite, changeRights, findVolume, getExporter, getVolume, type Located } from './site.ts'
@@ -57,7 +63,7 @@ async function giveRight(
   const { claim, isNew } = await exporter.enrol(id, node, op, terms => pool.claim(id, { ...wanted, ...terms }))
   try {
     requireSame(asked, claim, wanted)
-    if (isNew) await requireBelowLimit(asked, site, node)
+    if (isNew) await requireAdmissible(asked, site, node)
     const others = (await pool.claims(id)).filter(each => each.node !== node)
     const route = await exporter.export(volume, await pool.backing(id), [claim, ...others], op)
     await exporter.ready(id, claim, op)
@@ -152,20 +158,34 @@ function requireSame(asked: string, claim: Claim, wanted: Claim): void {
   })
 }
 
-/** The claim is written already: of two calls that race for the last place at least one sees both claims. */
-async function requireBelowLimit(asked: string, site: ControllerSite, node: NodeId): Promise<void> {
-  if (site.maxVolumesPerNode === 0) return
-  let held = 0
-  for (const pool of site.pools.values()) {
-    for (const id of await pool.list()) {
-      if ((await pool.claims(id)).some(claim => claim.node === node)) held += 1
-    }
-  }
-  if (held > site.maxVolumesPerNode) {
+/** What a node may have beside other nodes and other volumes. The claim is written already: of two calls that race one sees both. */
+async function requireAdmissible(asked: string, site: ControllerSite, node: NodeId): Promise<void> {
+  const { initiator } = parseNodeId(node)
+  if (site.maxVolumesPerNode === 0 && initiator === undefined) return
+  const claims = await allClaims(site)
+  if (initiator !== undefined) requireOwnInitiator(asked, node, initiator, claims)
+  const held = claims.filter(claim => claim.node === node).length
+  if (site.maxVolumesPerNode > 0 && held > site.maxVolumesPerNode) {
     throw new AttachLimitReached({
       asked,
       found: `the node holds ${held - 1} volumes, its limit`,
       next: 'schedule the workload elsewhere or raise maxVolumesPerNode',
     })
   }
+}
+
+async function allClaims({ pools }: ControllerSite): Promise<Claim[]> {
+  const ofPool = async (pool: Pool) => await Promise.all((await pool.list()).map(id => pool.claims(id)))
+  return (await Promise.all([...pools.values()].map(ofPool))).flat(2)
+}
+
+/** Two nodes under one name are one to every target: each could log in to what the other was given. */
+function requireOwnInitiator(asked: string, node: NodeId, initiator: string, claims: readonly Claim[]): void {
+  const other = claims.find(claim => parseNodeId(claim.node).initiator === initiator && !isSameNode(claim.node, node))
+  if (!other) return
+  throw new PublishedElsewhere({
+    asked,
+    found: `node ${parseNodeId(other.node).name} has volumes under the same initiator name ${initiator}`,
+    next: 'give each node a name of its own (nodeId, or iscsi.initiatorName), and restart its plugin',
+  })
 }
