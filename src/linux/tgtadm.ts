@@ -91,7 +91,7 @@ export async function setParameter(
   return await change(host, ['--op', 'update', ...onTarget(tid), '--name', name, '--value', String(value)], op)
 }
 
-/** Opens the file so that every write is durable before it is acknowledged. */
+/** Writes are durable when they are flushed. */
 export async function createUnit(host: Host, { tid, lun, path, blockSize }: UnitRequest, op: Op): Promise<Complaint> {
   // Not with `--bsoflags sync`: tgt carries out WRITE SAME sector by sector, and mkfs.xfs, which zeroes its log so, takes minutes.
   const file = ['--backing-store', path, '--bstype', 'rdwr', '--blocksize', String(blockSize)]
