@@ -59,6 +59,15 @@ describe('settings', () => {
     assert.deepEqual([settings.nodeId, settings.zone], ['file-node', 'file-zone'])
   })
 
+  it('come from the presets where nobody else gives them', async t => {
+    const presets = { endpoint: 'unix:///preset.sock', nodeId: 'preset-node' }
+    const file = await fileOf(t, { nodeId: 'file-node' })
+    const names = ({ nodeId, endpoint }: { nodeId: string; endpoint: string }) => [nodeId, endpoint]
+    assert.deepEqual(names(readConfig([], {}, { presets })), ['preset-node', 'unix:///preset.sock'])
+    assert.deepEqual(names(readConfig(['--config', file], {}, { presets })), ['file-node', 'unix:///preset.sock'])
+    assert.deepEqual(names(readConfig(['--config', file], ENV, { presets })), ['env-node', 'unix:///env.sock'])
+  })
+
   it('take one pool, the state folder and the log level from flags', () => {
     const settings = readConfig(['--pool-dir', '/p', '--state-dir', '/s', '--log-level', 'debug'], ENV)
     assert.deepEqual(settings.pools, { default: { type: 'file', path: '/p', overcommit: 1, sectorSize: 512 } })
@@ -86,6 +95,40 @@ describe('what is wrong', () => {
   it('is said line by line, all at once', () => {
     assert.deepEqual(wrong([], {}).split('\n').sort(), ['missing key endpoint', 'missing key nodeId'])
     assert.match(wrong(['--driver-name', '-', '--log-level', 'loud']), /driverName[\s\S]*log\.level/)
+  })
+
+  it('in a way to the storage host is said before ssh is asked', async t => {
+    const storage = { address: '10.0.0.1', identityFile: '/id', knownHostsFile: '/known' }
+    const network = { ...FILE, defaultTransport: 'iscsi', iscsi: { portals: ['10.0.0.1:3260'] } }
+    const bad = { address: '-oProxyCommand=id', user: '-l', controlDir: `/${'ä'.repeat(24)}` }
+    assert.deepEqual(
+      wrong(['--config', await fileOf(t, { ...network, storage: { ...storage, ...bad } })]).split('\n'),
+      [
+        'storage.address "-oProxyCommand=id" is no name or address',
+        'storage.user "-l" is no user name',
+        `storage.controlDir ${bad.controlDir} has more than 48 bytes`,
+      ],
+    )
+    const port = await fileOf(t, { ...network, storage: { ...storage, port: 70_000 } })
+    assert.equal(wrong(['--config', port]), 'storage.port must be <= 65535')
+    assert.ok(readConfig(['--config', await fileOf(t, { ...network, storage })], ENV).storage)
+  })
+
+  it('in the default transport is said before a volume needs it', async t => {
+    const file = async (more: object) => ['--config', await fileOf(t, { ...FILE, ...more })]
+    for (const defaultTransport of ['nfs', '', 'constructor'])
+      assert.equal(wrong(await file({ defaultTransport })), 'defaultTransport must be one of: loop, iscsi')
+    const iscsi = { portals: ['10.0.0.1:3260'] }
+    const storage = { address: '10.0.0.1', identityFile: '/id', knownHostsFile: '/known' }
+    assert.match(wrong(await file({ iscsi, storage })), /^defaultTransport must not be loop with storage: [^\n]*$/)
+    for (const more of [{}, { iscsi: {} }]) {
+      const given = await file({ defaultTransport: 'iscsi', ...more })
+      const asController = () => readConfig(given, ENV, { isController: true })
+      assert.throws(asController, { message: /^defaultTransport iscsi needs iscsi\.portals on a controller$/ })
+      assert.equal(readConfig(given, ENV).defaultTransport, 'iscsi', 'a node has no portals')
+    }
+    const sound = await file({ defaultTransport: 'iscsi', iscsi })
+    assert.equal(readConfig(sound, ENV, { isController: true }).defaultTransport, 'iscsi')
   })
 
   it('in the flags is answered with the usage', () => {

@@ -1,8 +1,10 @@
 // Flags over environment over file: one frozen configuration, or a list of every problem.
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { problemsOfSsh } from '../host/ssh-client.ts'
 import { type Endpoint, parseEndpoint } from '../rpc/serve.ts'
 import { type Config, validateConfig } from '../schema/config.ts'
+import { TRANSPORTS } from '../transports/index.ts'
 
 export interface Settings extends Readonly<Config> {
   readonly address: Endpoint
@@ -34,11 +36,23 @@ const options = {
   'allow-tcp': { type: 'boolean' },
 } as const
 
+export interface Reader {
+  /** Whether the process makes volumes: it must have the transport of those that name none. */
+  readonly isController?: boolean
+  /** What neither file, environment nor flags need to give. */
+  readonly presets?: Readonly<Partial<Config>>
+}
+
 /** Throws ConfigError with one line a problem. */
-export function readConfig(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Settings {
+export function readConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  { isController = false, presets = {} }: Reader = {},
+): Settings {
   const flags = parseFlags(argv)
   const file = flags.config === undefined ? {} : readFile(flags.config)
   const given = {
+    ...presets,
     ...file,
     ...defined({
       endpoint: flags.endpoint ?? env['CSI_ENDPOINT'],
@@ -52,13 +66,29 @@ export function readConfig(argv: readonly string[], env: Readonly<Record<string,
       log: flags['log-level'] === undefined ? undefined : { level: flags['log-level'] },
     }),
   }
-  const result = validateConfig(given)
+  const result = validateConfig(given, config => problemsBeyond(config, isController))
   if (!('value' in result)) throw new ConfigError(result.problems.join('\n'))
   try {
     return Object.freeze({ ...result.value, address: parseEndpoint(result.value.endpoint, result.value.allowTcp) })
   } catch (error) {
     throw new ConfigError(error instanceof Error ? error.message : String(error))
   }
+}
+
+/** What the transports and ssh say about their settings. */
+function problemsBeyond({ defaultTransport, iscsi, storage }: Config, isController: boolean): string[] {
+  const known = Object.keys(TRANSPORTS)
+  const portals = iscsi?.portals ?? []
+  return [
+    ...(known.includes(defaultTransport) ? [] : [`defaultTransport must be one of: ${known.join(', ')}`]),
+    ...(defaultTransport === 'loop' && storage
+      ? ['defaultTransport must not be loop with storage: volumes of another host are reached over the network only']
+      : []),
+    ...(defaultTransport === 'iscsi' && isController && portals.length === 0
+      ? ['defaultTransport iscsi needs iscsi.portals on a controller']
+      : []),
+    ...(storage ? problemsOfSsh(storage).map(problem => `storage.${problem}`) : []),
+  ]
 }
 
 function parseFlags(argv: readonly string[]) {

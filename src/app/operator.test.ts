@@ -6,13 +6,18 @@ import { describe, it, type TestContext } from 'node:test'
 import { temporaryFolder } from '../../test/fixtures.ts'
 import { openSites } from './operator.ts'
 
-async function sitesOf(t: TestContext, settings: object) {
+async function sitesOf(t: TestContext, settings: object, env: Readonly<Record<string, string>> = {}) {
   const folder = await temporaryFolder(t)
   const path = join(folder, 'config.json')
   const pools = { default: { type: 'file', path: join(folder, 'absent') } }
   await writeFile(path, JSON.stringify({ stateDir: join(folder, 'state'), pools, ...settings }))
-  const { controller, node, unseen = [] } = await openSites(['--config', path], {})
-  return { exporters: [...controller.exporters.keys()], connectors: [...node.connectors.keys()], unseen }
+  const { controller, node, unseen = [] } = await openSites(['--config', path], env)
+  return {
+    nodeId: node.nodeId,
+    exporters: [...controller.exporters.keys()],
+    connectors: [...node.connectors.keys()],
+    unseen,
+  }
 }
 
 describe('what commands of the operator look at', () => {
@@ -30,5 +35,13 @@ describe('what commands of the operator look at', () => {
   it('misses it on the storage host, which has portals', async t => {
     const { exporters, unseen } = await sitesOf(t, { iscsi: { portals: ['10.0.0.1:3260'] } })
     assert.deepEqual([exporters, unseen.length], [['loop', 'iscsi'], 1])
+  })
+
+  it('is of the node that file or environment name, with its initiator, and needs no name at all', async t => {
+    const id = (name: string) => `${name}/iqn.2026-01.dev.ashlar:node.${name}`
+    const nodeIdOf = async (...of: [object, Readonly<Record<string, string>>?]) => (await sitesOf(t, ...of)).nodeId
+    assert.equal(await nodeIdOf({ iscsi: {}, nodeId: 'worker-1' }), id('worker-1'))
+    assert.equal(await nodeIdOf({ iscsi: {}, nodeId: 'worker-1' }, { NODE_ID: 'worker-2' }), id('worker-2'))
+    assert.equal(await nodeIdOf({ iscsi: {} }), id('unused'))
   })
 })

@@ -10,8 +10,8 @@ import { controllerSite, hostOf, nodeSite, resolvePools, storageHostOf } from '.
 
 export const DRIVER_FLAGS = USAGE
 
-/** Nothing is served, and no node is named: what the driver demands of its settings need not be there. */
-const UNUSED = { CSI_ENDPOINT: 'unix:///unused.sock', NODE_ID: 'unused' }
+/** Nothing is served, and the node may have no name: what the driver demands of its settings need not be there. */
+const UNUSED = { endpoint: 'unix:///unused.sock', nodeId: 'unused' }
 
 /** From the flags of the driver. Throws ConfigError; a pool that cannot be opened is listed as unseen. */
 export async function openSites(
@@ -20,7 +20,7 @@ export async function openSites(
 ): Promise<Sites> {
   // libuv reads this when the first file call needs a thread.
   process.env['UV_THREADPOOL_SIZE'] ??= String(THREADS)
-  const settings = await resolvePools(readConfig(flags, { ...env, ...UNUSED }))
+  const settings = await resolvePools(readConfig(flags, env, { presets: UNUSED }))
   const [host, storage] = [hostOf(settings), storageHostOf(settings)]
   const { pools, unseen } = await visitPools(storage, await poolsHere(storage, settings))
   // Opening the pools as the driver does would make what is missing, and sweep what doctor came to see.

@@ -9,7 +9,7 @@ import { type Role, resolvePools, startDriver } from './wire.ts'
 export async function runDriver(role: Role): Promise<void> {
   // libuv reads this when the first file call needs a thread.
   process.env['UV_THREADPOOL_SIZE'] ??= String(THREADS)
-  const settings = settingsOrExit()
+  const settings = settingsOrExit(role)
   const log = createLogger(settings.log.level)
   const lifetime = createLifetime(log)
   try {
@@ -22,14 +22,14 @@ export async function runDriver(role: Role): Promise<void> {
   }
 }
 
-function settingsOrExit(): Settings {
+function settingsOrExit(role: Role): Settings {
   const argv = process.argv.slice(2)
   if (argv.includes('--help')) {
     process.stdout.write(`${USAGE}\n`)
     process.exit(0)
   }
   try {
-    return readConfig(argv, process.env)
+    return readConfig(argv, process.env, { isController: role !== 'node' })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     process.stderr.write(`${error.message}\n`)

@@ -1,6 +1,6 @@
 // The ssh(1) of OpenSSH: how it is called, and what its complaints mean.
 import { type Finding, InvalidRequest } from '../volume/errors.ts'
-import type { Command, Host, Output } from './host.ts'
+import type { Command, Held, Host, Output } from './host.ts'
 import { localFiles } from './local-files.ts'
 
 export interface SshSettings {
@@ -30,7 +30,7 @@ const LONGEST_CONTROL_DIR = 48
 export interface SshClient {
   /** Runs a line in the login shell over there; any exit code is an answer. */
   run(line: string, call: ClientCall, op: Parameters<Host['run']>[1]): Promise<Output>
-  hold(line: string, op: Parameters<Host['hold']>[1]): ReturnType<Host['hold']>
+  hold(line: string, call: Pick<Held, 'timeoutMs'>, op: Parameters<Host['hold']>[1]): ReturnType<Host['hold']>
   /** Ends the shared connection. */
   close(op: Parameters<Host['run']>[1]): Promise<void>
 }
@@ -49,9 +49,9 @@ export function sshClient(settings: SshSettings, local: Host): SshClient {
       await ready()
       return await local.run({ file: SSH, args: [...options, settings.address, line], okCodes: ANY_CODE, ...call }, op)
     },
-    async hold(line, op) {
+    async hold(line, { timeoutMs }, op) {
       await ready()
-      return await local.hold({ file: SSH, args: [...options, settings.address, line] }, op)
+      return await local.hold({ file: SSH, args: [...options, settings.address, line], timeoutMs }, op)
     },
     async close(op) {
       const args = [...options, '-O', 'exit', settings.address]
@@ -60,18 +60,25 @@ export function sshClient(settings: SshSettings, local: Host): SshClient {
   }
 }
 
-function requireUsable({ address, user, port, controlDir }: SshSettings): void {
-  const problems = [
-    ...(/^[A-Za-z0-9_.:%-]+$/.test(address) && !address.startsWith('-') ? [] : [`"${address}" is no address`]),
-    ...(/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(user) ? [] : [`"${user}" is no user`]),
-    ...(Number.isInteger(port) && port >= 1 && port <= 65_535 ? [] : [`${port} is no port`]),
-    ...(controlDir.length <= LONGEST_CONTROL_DIR
+/** What ssh would misread, each with its key. */
+export function problemsOfSsh({ address, user, port, controlDir }: SshSettings): string[] {
+  return [
+    ...(/^[A-Za-z0-9_.:%-]+$/.test(address) && !address.startsWith('-')
       ? []
-      : [`${controlDir} has more than ${LONGEST_CONTROL_DIR} characters`]),
+      : [`address "${address}" is no name or address`]),
+    ...(/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(user) ? [] : [`user "${user}" is no user name`]),
+    ...(Number.isInteger(port) && port >= 1 && port <= 65_535 ? [] : [`port ${port} is no port`]),
+    ...(Buffer.byteLength(controlDir) <= LONGEST_CONTROL_DIR
+      ? []
+      : [`controlDir ${controlDir} has more than ${LONGEST_CONTROL_DIR} bytes`]),
   ]
+}
+
+function requireUsable(settings: SshSettings): void {
+  const problems = problemsOfSsh(settings)
   if (problems.length === 0) return
   throw new InvalidRequest({
-    asked: `reach ${address} with ssh`,
+    asked: `reach ${settings.address} with ssh`,
     found: problems.join('; '),
     next: 'correct the settings',
   })

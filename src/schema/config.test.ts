@@ -73,6 +73,23 @@ describe('the configuration', () => {
     for (const input of [undefined, null, 'text', [], 7]) assert.notEqual(validateConfig(input).problems.length, 0)
   })
 
+  it('takes a node id that is plain and fits into CSI with the name of the initiator', () => {
+    for (const nodeId of ['n', 'Node_1.example:x/y', 'n'.repeat(192)]) {
+      assert.equal(problems({ nodeId }), '')
+      assert.equal(problems({ nodeId, iscsi: {} }), '')
+    }
+    for (const nodeId of ['', 'n'.repeat(193), 'ä', 'a b', '(ashlar wipe)', 'a\n', '\u007f'])
+      assert.match(problems({ nodeId }), /^nodeId must/, nodeId)
+    assert.match(problems({ nodeId: 'a/iqn.2026-01.org.example:a' }), /^nodeId "a\/iqn.*" ends with "\/" and the name/)
+    const initiatorName = `iqn.2026-01.org.example:${'x'.repeat(100)}`
+    const room = 256 - 1 - initiatorName.length
+    assert.equal(problems({ nodeId: 'n'.repeat(room), iscsi: { initiatorName } }), '')
+    assert.match(
+      problems({ nodeId: 'n'.repeat(room + 1), iscsi: { initiatorName } }),
+      /^nodeId and iscsi\.initiatorName must have at most 255 bytes together, not 256$/,
+    )
+  })
+
   it('of iSCSI has a default for everything', () => {
     const result = validateConfig({ ...least, iscsi: {} })
     assert.ok('value' in result)

@@ -1,7 +1,7 @@
 // The driver's configuration file: shape, defaults, and every problem named at once.
 import type { JSONSchemaType } from 'ajv'
 import { isPoolName } from '../volume/ids.ts'
-import { isIqn } from '../volume/node-id.ts'
+import { encodeNodeId, isIqn, parseNodeId } from '../volume/node-id.ts'
 import { isPortal } from '../volume/portal.ts'
 import { isTopologyValue } from '../volume/topology.ts'
 import { compile, type Validation } from './validate.ts'
@@ -137,7 +137,8 @@ export const configSchema: JSONSchemaType<Config> = {
     endpoint: { type: 'string', minLength: 1 },
     socketMode: { type: 'string', pattern: '^0?[0-7]{3}$', default: '0660' },
     allowTcp: { type: 'boolean', default: false },
-    nodeId: { type: 'string', minLength: 1, maxLength: 192 },
+    // Printable ASCII without blanks, so that characters are bytes, and no node bears a name of src/volume/claim.ts.
+    nodeId: { type: 'string', pattern: '^[!-~]+$', maxLength: 192 },
     zone: { type: 'string' },
     region: { type: 'string' },
     stateDir: { type: 'string', pattern: '^/.+', default: '/var/lib/ashlar/node' },
@@ -167,8 +168,14 @@ export const configSchema: JSONSchemaType<Config> = {
 
 const check = compile(configSchema)
 
-/** Checks the shape, and what a schema cannot say. */
-export function validateConfig(input: unknown): Validation<Config> {
+/** CSI spec, NodeGetInfo. */
+const LONGEST_NODE_ID = 256
+
+/** Checks the shape, and what a schema cannot say. `beyond`: what only folders know that this one may not import. */
+export function validateConfig(
+  input: unknown,
+  beyond: (config: Config) => readonly string[] = () => [],
+): Validation<Config> {
   const shape = check(input)
   if (shape.problems.length > 0 || !('value' in shape)) return shape
   const { pools, defaultPool, zone, region, iscsi: network, storage: far } = shape.value
@@ -180,12 +187,28 @@ export function validateConfig(input: unknown): Validation<Config> {
     ...Object.entries({ zone, region })
       .filter(([, value]) => value !== undefined && !isTopologyValue(value))
       .map(([key]) => `${key} must be 1 to 63 letters, digits, "-", "_" or "."`),
+    ...problemsOfNodeId(shape.value),
     ...(network ? problemsOfIscsi(network) : []),
     ...(far && (network?.portals ?? []).length === 0
       ? ['storage needs iscsi.portals: volumes of another host are reached over the network only']
       : []),
+    ...beyond(shape.value),
   ]
   return first === undefined ? shape : { problems: [first, ...rest] }
+}
+
+/** With an initiator name that follows from it, it has room: `initiatorName` in src/transports/iscsi/names.ts. */
+function problemsOfNodeId({ nodeId, iscsi: network }: Config): string[] {
+  const initiator = network?.initiatorName
+  const { length } = Buffer.from(encodeNodeId({ name: nodeId, ...(initiator !== undefined && { initiator }) }))
+  return [
+    ...(parseNodeId(nodeId).initiator === undefined
+      ? []
+      : [`nodeId "${nodeId}" ends with "/" and the name of an initiator: give that as iscsi.initiatorName`]),
+    ...(length <= LONGEST_NODE_ID
+      ? []
+      : [`nodeId and iscsi.initiatorName must have at most ${LONGEST_NODE_ID - 1} bytes together, not ${length - 1}`]),
+  ]
 }
 
 function problemsOfIscsi({ target, layout, portals, chap, chapKeyFile, initiatorName }: IscsiSettings): string[] {

@@ -1,10 +1,12 @@
 // Names on the wire: which target and which serial number a volume has, and which initiator a node is.
 import { digest, isPoolName, parseVolumeId } from '../../volume/ids.ts'
-import { isIqn } from '../../volume/node-id.ts'
+import { encodeNodeId, isIqn } from '../../volume/node-id.ts'
 import type { VolumeId } from '../../volume/types.ts'
 
 /** Every name that this driver gives to targets and initiators begins with it. */
 const PREFIX = 'iqn.2026-01.dev.ashlar'
+/** Kubernetes registers no node with a longer id (csiNodeIDMaxLength); CSI allows 256 bytes. */
+const LONGEST_NODE_ID = 192
 
 /** One target a volume. */
 export function targetName(id: VolumeId): string {
@@ -28,13 +30,15 @@ export function poolOfNodeTarget(target: string): string | undefined {
   return target.startsWith(PREFIX) && isPoolName(pool) ? pool : undefined
 }
 
+/** 31 bits: more are too many for scans (max_lun of iscsi_tcp) and for iscsiadm. */
+export const LUNS = 2 ** 31
+
 /**
  * The LUN of a volume below a node's target: of this publish only, and never another volume's. A disk that a node kept from
- * before would come to life again, and write, if its number was given away. 31 bits: more are too many for scans (max_lun of
- * iscsi_tcp) and for iscsiadm.
+ * before would come to life again, and write, if its number was given away.
  */
 export function lunOf(id: VolumeId, nonce: string): number {
-  return Number.parseInt(digest(`ashlar lun ${id} ${nonce}`).slice(0, 8), 16) >>> 1 || 1
+  return Number.parseInt(digest(`ashlar lun ${id} ${nonce}`).slice(0, 8), 16) % LUNS || 1
 }
 
 /** The volume of a pool that a unit with this serial number is. */
@@ -53,9 +57,10 @@ export function serialOf(id: VolumeId): string {
 
 /**
  * The name of a node's initiator follows from the node's: cloned machines, and whatever /etc/iscsi/initiatorname.iscsi
- * says, do not matter.
+ * says, do not matter. A digest stands in where the node's name is none for an initiator, or leaves no room for it in the id.
  */
 export function initiatorName(node: string): string {
   const name = `${PREFIX}:node.${node}`
-  return isIqn(name) ? name : `${PREFIX}:node.${digest(node).slice(0, 32)}`
+  const hasRoom = Buffer.byteLength(encodeNodeId({ name: node, initiator: name })) <= LONGEST_NODE_ID
+  return isIqn(name) && hasRoom ? name : `${PREFIX}:node.${digest(node).slice(0, 32)}`
 }
