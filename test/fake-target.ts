@@ -31,7 +31,7 @@ export function fakeTarget(growsOnline = true): FakeTarget {
   return {
     documents,
     calls,
-    lun: 0,
+    chooseLun: others => 1 + Math.max(0, ...others),
     growsOnline,
     forget: () => documents.clear(),
     die() {

@@ -75,6 +75,7 @@ export function printPages(pages: Readonly<Record<string, string>>): (command: s
 /** Of pools without a single claim. */
 export const EMPTY_LEDGER: Ledger = {
   claims: async () => new Map(),
+  claimsOf: async () => [],
   alone: async (_pool, _what, _op, work) => await work(),
 }
 

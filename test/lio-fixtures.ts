@@ -21,8 +21,8 @@ export const PASSWORDS = new Map([
   ['two', 'another-secret'],
 ])
 export const chapOf = (user: string) => ({ user, password: new Secret(PASSWORDS.get(user) ?? '') })
-export const reader = (initiator: string): Right => ({ initiator, readonly: true })
-export const writer = (initiator: string): Right => ({ initiator, readonly: false })
+export const reader = (initiator: string): Right => ({ initiator, readonly: true, lun: 0 })
+export const writer = (initiator: string): Right => ({ initiator, readonly: false, lun: 0 })
 
 export function documentOf(rest: Partial<ExportDocument> = {}): ExportDocument {
   return {

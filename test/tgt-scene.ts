@@ -15,8 +15,9 @@ export function documentOf(
   initiators: readonly string[],
   rest: Partial<ExportDocument> = {},
   readonly = false,
+  lun = 1,
 ): ExportDocument {
-  const rights = initiators.map(initiator => ({ initiator, readonly }))
+  const rights = initiators.map(initiator => ({ initiator, readonly, lun }))
   const backing = { path: PATH, size: GIB }
   return { target: NAME, serial: SERIAL, backing, sectorSize: 4096, portals: ['10.77.0.1:3260'], rights, ...rest }
 }

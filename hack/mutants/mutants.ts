@@ -242,9 +242,29 @@ export const MUTANTS: readonly Mutant[] = [
 
   check(
     'src/controller/publish-volume.ts',
-    'the refusal of two nodes under one initiator name',
+    'the refusal of a node whose initiator name another node has',
     'if (initiator !== undefined) requireOwnInitiator(asked, node, initiator, claims)',
     '',
+  ),
+  check(
+    'src/controller/restore-exports.ts',
+    'the refusal to export to claims that conflict',
+    'for (const claim of others) requireSharable(volume.id, claim, [first ?? claim, ...others])',
+    '',
+  ),
+  check(
+    'src/transports/iscsi/sessions.ts',
+    'the refusal to take the disk of an earlier publish',
+    'if (session.target !== route.target || lun !== route.lun) return undefined',
+    'if (session.target !== route.target) return undefined',
+    'src/transports/iscsi/connector.test.ts',
+  ),
+  check(
+    'src/transports/iscsi/lio.ts',
+    'the LUN that belongs to one publish',
+    'chooseLun: () => randomInt(1, LUNS)',
+    'chooseLun: () => 1',
+    'src/transports/iscsi/exporter.test.ts',
   ),
 
   // Copies

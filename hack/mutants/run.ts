@@ -34,7 +34,8 @@ type Verdict = { caught: true; by: string } | { caught: false; because: string }
 function judge(copy: string, { layer, files, only }: Mutant): Verdict {
   const args = ['test/run.ts', layer, '--files', files, ...(only === undefined ? [] : ['--only', only])]
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8' })
-  const failed = /^FAIL \S+: (.*)$/m.exec(stdout)?.[1]
+  // Not of `run`, which says that no test was found.
+  const failed = /^FAIL (?!run:)\S+: (.*)$/m.exec(stdout)?.[1]
   if (status === 1 && failed !== undefined) return { caught: true, by: failed }
   return { caught: false, because: (stdout + stderr).trim().split('\n').at(-1) ?? 'no output' }
 }

@@ -2,6 +2,7 @@
 import type { Pool } from '../pools/pool.ts'
 import type { Ledger } from '../transports/transport.ts'
 import { Unavailable } from '../volume/errors.ts'
+import { parseVolumeId } from '../volume/ids.ts'
 
 export function ledgerOf(pools: ReadonlyMap<string, Pool>): Ledger {
   const get = (name: string): Pool => {
@@ -15,6 +16,7 @@ export function ledgerOf(pools: ReadonlyMap<string, Pool>): Ledger {
       const read = (await pool.list()).map(async id => [id, await pool.claims(id)] as const)
       return new Map(await Promise.all(read))
     },
+    claimsOf: async id => await get(parseVolumeId(id)?.pool ?? '').claims(id),
     alone: (name, what, op, work) => get(name).alone(what, op, work),
   }
 }

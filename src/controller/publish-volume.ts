@@ -52,6 +52,8 @@ async function giveRight(
   op: Op,
 ): Promise<Route> {
   const { id, node } = request
+  // Who writes a claim first and looks then may be cut short in between, and leave one that conflicts with another.
+  requireSharable(id, request, await pool.claims(id))
   const blank = await pool.isBlank(id, op)
   const wanted: Claim = {
     node,

@@ -33,13 +33,39 @@ describe('restoring exports', () => {
     await publish(id)
     const document = fake.documents.get(targetName(id))
     assert.ok(document)
-    const stranger = { initiator: 'iqn.2026-01.dev.ashlar:node.evil', readonly: false }
+    const stranger = { initiator: 'iqn.2026-01.dev.ashlar:node.evil', readonly: false, lun: 5 }
     fake.documents.set(document.target, { ...document, rights: [...document.rights, stranger] })
     await restoreExports(site, op)
     assert.deepEqual(fake.documents.get(document.target), document)
     await pool.release(id, NODE)
     await restoreExports(site, op)
     assert.equal(fake.documents.size, 0)
+  })
+
+  it('gives nobody more where a publish that was cut short left a claim beside another', async t => {
+    const { site, pool, fake, make, publish } = await networkSite(t)
+    const id = await make('one')
+    await publish(id)
+    const before = fake.documents.get(targetName(id))
+    const OTHER = 'b/iqn.2026-01.dev.ashlar:node.b'
+    const claims = pool.claims.bind(pool)
+    const [own] = await claims(id)
+    // As if the other controller had died between writing its claim and looking at the others.
+    pool.claims = async each => [...(await claims(each)), ...(own ? [{ ...own, node: OTHER }] : [])]
+    await restoreExports(site, op)
+    assert.deepEqual(fake.documents.get(targetName(id)), before)
+    pool.claims = claims
+    // The same while it looks at them: its own claim goes again.
+    let looks = 0
+    pool.claims = async each => {
+      looks += 1
+      if (looks === 2) throw new Error('EIO')
+      return await claims(each)
+    }
+    const two = await make('two')
+    await assert.rejects(publish(two, OTHER), /EIO/)
+    pool.claims = claims
+    assert.deepEqual(await pool.claims(two), [])
   })
 
   it('asks for the proof that was asked for at the publish, though the key is another now', async t => {

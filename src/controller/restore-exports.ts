@@ -1,6 +1,7 @@
 // Exports that vanished with a reboot of the storage host, or a restart of its daemon, come back; those of nobody go.
 import type { Pool } from '../pools/pool.ts'
 import type { Exported, Exporter } from '../transports/transport.ts'
+import { requireSharable } from '../volume/claim.ts'
 import { VolumeNotFound } from '../volume/errors.ts'
 import { parseVolumeId } from '../volume/ids.ts'
 import { parseNodeId } from '../volume/node-id.ts'
@@ -81,6 +82,8 @@ async function restore(exporter: Exporter, located: Located, seen: Exported | un
   return await changeRights(exporter, located, op, async () => {
     // Read again: a call may have changed them meanwhile.
     const [first, ...others] = await claimsOver(exporter, pool, volume.id)
+    // A publish that was cut short may have left a claim beside one that it conflicts with: nobody gets more by that.
+    for (const claim of others) requireSharable(volume.id, claim, [first ?? claim, ...others])
     if (first) await exporter.export(volume, backing, [first, ...others], op)
     else await exporter.withdraw(volume.id, op)
     return true

@@ -114,23 +114,25 @@ export async function ensureAcl(host: Host, group: string, initiator: string): P
   await make(host, aclPath(group, initiator))
 }
 
+export interface Mapping {
+  readonly initiator: string
+  readonly readonly: boolean
+  /** Names of the LUN of the group, and of the same as the initiator is to see it. */
+  readonly lun: string
+  readonly as: string
+}
+
 /** The initiator sees the LUN; from the first instant not to write if it may not. */
-export async function mapLun(
-  host: Host,
-  group: string,
-  initiator: string,
-  readonly: boolean,
-  lun = LUN,
-): Promise<void> {
-  const acl = aclPath(group, initiator)
+export async function mapLun(host: Host, group: string, { initiator, readonly, lun, as }: Mapping): Promise<void> {
+  const mapped = `${aclPath(group, initiator)}/${as}`
   const protect = readonly ? '1' : '0'
-  if ((await readAttribute(host, `${acl}/${lun}/write_protect`)) === '') {
+  if ((await readAttribute(host, `${mapped}/write_protect`)) === '') {
     // What a new mapping begins with: afterwards would leave an instant in which a reader can write.
     await ensureAttribute(host, `${group}/attrib/prod_mode_write_protect`, protect)
-    await make(host, `${acl}/${lun}`)
-    await link(host, `${acl}/${lun}`, `${group}/lun/${lun}`)
+    await make(host, mapped)
+    await link(host, mapped, `${group}/lun/${lun}`)
   }
-  await ensureAttribute(host, `${acl}/${lun}/write_protect`, protect)
+  await ensureAttribute(host, `${mapped}/write_protect`, protect)
 }
 
 /** What an initiator, and for `mutual` the target, must know. */
@@ -198,7 +200,7 @@ export async function switchGroup(host: Host, group: string, enabled: boolean): 
 export async function removeAcl(host: Host, acl: string, op: Op): Promise<void> {
   const portals = (await host.files.list(join(acl, '../../np'))) ?? []
   await untilGone(host, acl, op, async isFirst => {
-    for (const lun of isFirst ? [LUN] : await mappedLuns(host, acl)) await removeLinked(host, `${acl}/${lun}`, isFirst)
+    for (const lun of await mappedLuns(host, acl)) await removeLinked(host, `${acl}/${lun}`, isFirst)
     await closingSilentLogins(host, portals, () => host.files.removeDirectory(acl), op)
   })
 }

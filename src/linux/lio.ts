@@ -34,8 +34,10 @@ export type Access = 'none' | 'read-only' | 'read-write'
 export interface Acl {
   readonly path: string
   readonly initiator: string
-  /** To LUN 0. */
+  /** To what its first LUN shows. */
   readonly access: Access
+  /** Names of the LUNs that the initiator sees, or that were about to be shown. */
+  readonly luns: readonly string[]
   /** What it must know to log in; '' for nothing. */
   readonly user: string
   readonly sessions: number
@@ -47,7 +49,7 @@ export interface Group {
   readonly enabled: boolean
   /** May only log in who proves itself; true while nobody may. */
   readonly authenticates: boolean
-  /** What LUN 0 shows; a path of configfs. */
+  /** What its LUN 0 shows, whatever number its initiators see; a path of configfs. */
   readonly shows: string | undefined
   readonly acls: readonly Acl[]
 }
@@ -109,16 +111,17 @@ async function findGroup(host: Host, path: string): Promise<Group | undefined> {
 
 async function findAcl(host: Host, group: string, initiator: string): Promise<Acl | undefined> {
   const path = aclPath(group, initiator)
-  const [info, access, user] = await Promise.all([
+  const [info, luns, user] = await Promise.all([
     host.files.read(`${path}/info`),
-    accessTo(host, path, LUN),
+    mappedLuns(host, path),
     readAttribute(host, `${path}/auth/userid`),
   ])
   if (info === undefined) return undefined
   return {
     path,
     initiator,
-    access,
+    access: luns[0] === undefined ? 'none' : await accessTo(host, path, luns[0]),
+    luns,
     user: isUnset(user) ? '' : user,
     sessions: [...info.matchAll(/^LIO Session ID:/gm)].length,
   }
@@ -142,7 +145,7 @@ export async function listLuns(host: Host, group: string): Promise<Lun[]> {
   return await Promise.all(names.map(async name => ({ name, shows: await lunShows(host, group, name) })))
 }
 
-/** LUNs that the initiator sees, or that were about to be shown. */
+/** LUNs that an ACL names. */
 export async function mappedLuns(host: Host, acl: string): Promise<string[]> {
   return ((await host.files.list(acl)) ?? []).filter(isLun)
 }

@@ -25,7 +25,7 @@ import { createCopies } from './file-copies.ts'
 import { encodeClaim, encodePool, encodeVolume, parsePool, parseVolume, type VolumeDocument } from './file-documents.ts'
 import { releaseDead } from './file-hold.ts'
 import { takeInventory } from './file-inventory.ts'
-import { inDraft, lockPath, type Place, uniqueName } from './file-place.ts'
+import { inDraft, lockPath, type Place, sweepLocks, uniqueName } from './file-place.ts'
 import { discard, discardStale, sweep } from './file-remains.ts'
 import { createFrom } from './file-restore.ts'
 import { fileSnapshots } from './file-snapshots.ts'
@@ -71,7 +71,9 @@ class FilePool implements Pool {
       await this.#files.makeDirectory(join(this.#place.root, folder))
     this.#uuid = await this.#ownUuid()
     await sweep(this.#files, this.#place.root)
-    await releaseDead(this.#place, this, steady({ log: SILENT }))
+    const op = steady({ log: SILENT })
+    await releaseDead(this.#place, this, op)
+    await sweepLocks(this.#place, await this.list(), op)
   }
 
   async requirePrepared(): Promise<void> {
@@ -198,18 +200,18 @@ class FilePool implements Pool {
     await this.get(id)
     const path = claimPath(this.#at(id), claim.node)
     const isNew = await this.#writeClaim(id, path, claim)
-    // Write first, look then: of two controllers that claim for two nodes at least one sees the other.
-    const all = await this.claims(id)
-    const own = all.find(each => each.node === claim.node)
-    // A delete that saw no claim has moved the volume away in this instant; it moves it back when it sees this one.
-    if (!own) throw new Unavailable({ asked: `publish ${id}`, found: 'it is being deleted', next: 'call again' })
     try {
+      // Write first, look then: of two controllers that claim for two nodes at least one sees the other.
+      const all = await this.claims(id)
+      const own = all.find(each => each.node === claim.node)
+      // A delete that saw no claim has moved the volume away in this instant; it moves it back when it sees this one.
+      if (!own) throw new Unavailable({ asked: `publish ${id}`, found: 'it is being deleted', next: 'call again' })
       requireSharable(id, claim, all)
+      return { claim: own, isNew }
     } catch (error) {
       if (isNew) await this.#files.removeFile(path)
       throw error
     }
-    return { claim: own, isNew }
   }
 
   async release(id: VolumeId, node: NodeId): Promise<void> {

@@ -29,12 +29,13 @@ export interface Exported {
   readonly troubles: readonly string[]
 }
 
-export type Terms = Pick<Claim, 'chap' | 'session'>
+export type Terms = Pick<Claim, 'chap' | 'lun' | 'session'>
 
 /** What an exporter may ask the pools where one thing serves several volumes. */
 export interface Ledger {
   /** The claims of all volumes of a pool. */
   claims(pool: string): Promise<ReadonlyMap<VolumeId, readonly Claim[]>>
+  claimsOf(id: VolumeId): Promise<readonly Claim[]>
   /** Runs the work while nobody else, in whatever process, works on this. Throws OperationPending. */
   alone<T>(pool: string, what: string, op: Op, work: () => Promise<T>): Promise<T>
 }

@@ -73,6 +73,8 @@ export interface Claim {
   /** Random, another one for each claim: secrets of the publish derive from it. Absent before 0.3.0. */
   readonly nonce?: string
   readonly chap?: ChapTerms
+  /** Where the volume has a target of its own: under which LUN this node finds it there. */
+  readonly lun?: number
   /** The node reaches the volume through a session that it has for all such volumes; absent: through one of its own. */
   readonly session?: NodeSession
 }

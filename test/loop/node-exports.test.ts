@@ -282,7 +282,7 @@ describe('restoring targets of nodes', () => {
     for (const [lun, id] of [two, ofOthers].entries()) {
       const backing = { path: id === two ? (await pool.backing(id)).path : `/elsewhere/${id}/data`, size: MIB }
       kernel.files.set(backing.path, MIB)
-      const rights = [{ initiator: B, readonly: false }]
+      const rights = [{ initiator: B, readonly: false, lun }]
       const rest = { rights, portals: ['10.0.0.1:3260'], serial: serialOf(id), sectorSize: 512 }
       await nodes?.add({ id, lun, target, backing, ...rest }, op)
     }

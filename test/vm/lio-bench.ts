@@ -23,8 +23,15 @@ export const nodes = target.nodes ?? assert.fail('LIO has no targets of nodes')
 export const run = (file: string, ...args: string[]): string => execFileSync(file, args, { encoding: 'utf8' }).trim()
 export const read = (path: string): string => readFileSync(path, 'utf8').trim()
 export const tree = (): string => run('find', CONFIG, '-mindepth', '1')
-export const writer = (initiator: string, chap?: Chap): Right => ({ initiator, readonly: false, ...(chap && { chap }) })
-export const reader = (initiator: string): Right => ({ initiator, readonly: true })
+/** As the driver chooses one: of 31 bits. */
+export const LUN = 2_000_000_011
+export const writer = (initiator: string, chap?: Chap): Right => ({
+  initiator,
+  readonly: false,
+  lun: LUN,
+  ...(chap && { chap }),
+})
+export const reader = (initiator: string): Right => ({ initiator, readonly: true, lun: LUN })
 
 export function volume(n: number, size = 64n * MIB, rights: readonly Right[] = [writer(A)]): ExportDocument {
   const id = `vol-p-${String(n).padStart(32, 'a')}`

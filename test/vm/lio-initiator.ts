@@ -38,7 +38,7 @@ export function logout({ target: name }: ExportDocument): void {
   iscsiadm('node', '-T', name, '-o', 'delete')
 }
 
-export function diskOf({ target: name }: ExportDocument, lun = 0): string {
+export function diskOf({ target: name, rights }: ExportDocument, lun = rights[0]?.lun): string {
   for (const session of globSync('/sys/class/iscsi_session/session*')) {
     if (readFileSync(`${session}/targetname`, 'utf8').trim() !== name) continue
     const [path] = globSync(`${session}/device/target*/*:*:*:${lun}/block/sd*`)

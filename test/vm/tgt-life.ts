@@ -49,13 +49,15 @@ for (const path of [file, join(pool, 'foreign')]) run('truncate', '--size=16M', 
 
 const target = tgt.open(localHost([pool]))
 const op = testOp()
+/** As the driver chooses one: of 14 bits. */
+const LUN = 16_001
 const documentOf = (initiators: string[], readonly = false): ExportDocument => ({
   target: TARGET,
   serial: serialOf(id),
   backing: { path: file, size: SIZE },
   sectorSize: 512,
   portals: [PORTAL],
-  rights: initiators.map(initiator => ({ initiator, readonly })),
+  rights: initiators.map(initiator => ({ initiator, readonly, lun: LUN })),
 })
 const checksum = (): string => createHash('sha256').update(readFileSync(file)).digest('hex')
 const daemon = (): string =>
@@ -92,7 +94,7 @@ function findDisk(): string | undefined {
     if (readFileSync(join(sessions, session, 'targetname'), 'utf8').trim() !== TARGET) continue
     const device = join(sessions, session, 'device')
     for (const host of readdirSync(device).filter(each => each.startsWith('target')))
-      for (const lun of readdirSync(join(device, host)).filter(each => each.endsWith(`:${target.lun}`))) {
+      for (const lun of readdirSync(join(device, host)).filter(each => each.endsWith(`:${LUN}`))) {
         const block = join(device, host, lun, 'block')
         const [disk] = existsSync(block) ? readdirSync(block) : []
         if (disk !== undefined) return disk

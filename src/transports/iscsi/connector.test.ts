@@ -53,6 +53,19 @@ describe('connect', () => {
     onlySession(node)
   })
 
+  it('does not take the disk of an earlier publish for this one: it may hold what was written before another node had it', async () => {
+    const { node, connector, connect } = setUp()
+    const { kname } = await connect({ lun: 5 })
+    node.kernel.set('/proc/self/mountinfo', mountOf(kname, node))
+    await assert.rejects(connect({ lun: 6 }), failure('failed-precondition', /mounted at \/m/))
+    assert.equal((await connector.find(id, op))?.kname, kname)
+    node.kernel.set('/proc/self/mountinfo', '')
+    const device = await connect({ lun: 6 })
+    assert.notEqual(device.kname, kname)
+    assert.deepEqual(await connector.find(id, op), device)
+    onlySession(node)
+  })
+
   it('runs in the namespaces of the host what belongs there, and nothing else', async () => {
     const { node, connector } = setUp({}, { inHostNamespaces: true })
     await assert.rejects(connector.connect(id, routeOf(), op))

@@ -11,8 +11,10 @@ import { encodeVolumeId } from '../../volume/ids.ts'
 import type { Claim, Volume } from '../../volume/types.ts'
 import type { Exporter } from '../transport.ts'
 import { createExporter } from './exporter.ts'
+import { lio } from './lio.ts'
 import { serialOf, targetName } from './names.ts'
 import { parseIscsiRoute } from './route.ts'
+import { tgt } from './tgt.ts'
 
 const op = testOp()
 const id = encodeVolumeId('p', 'one')
@@ -38,7 +40,7 @@ const claimOf = (node: string, more: Partial<Claim> = {}): Claim => ({
   nonce: 'a'.repeat(32),
   ...more,
 })
-const [a, b] = [claimOf(`a/${A}`), claimOf(`b/${B}`, { readonly: true, nonce: 'b'.repeat(32) })]
+const [a, b] = [claimOf(`a/${A}`, { lun: 7 }), claimOf(`b/${B}`, { readonly: true, nonce: 'b'.repeat(32), lun: 9 })]
 const SETTINGS: IscsiSettings = { ...ISCSI, portals: ['10.0.0.1:3260'] }
 
 const setUp = (settings: Partial<IscsiSettings> = {}, growsOnline = true) => {
@@ -49,19 +51,31 @@ const setUp = (settings: Partial<IscsiSettings> = {}, growsOnline = true) => {
 const termsOf = (exporter: Exporter) => exporter.enrol(id, a.node, op, async terms => terms)
 
 describe('the iSCSI exporter', () => {
+  it('gives each publish a LUN of its own, beside those that there are', async () => {
+    const claimsOf = async () => [a, b]
+    const exporter = createExporter(fakeHost([]), SETTINGS, fakeTarget(), { ...EMPTY_LEDGER, claimsOf })
+    assert.equal((await termsOf(exporter)).lun, 10)
+    assert.equal((await termsOf(setUp().exporter)).lun, 1)
+    const real = lio.open(fakeHost([]))
+    assert.equal(new Set(Array.from({ length: 50 }, () => real.chooseLun([]))).size, 50)
+    const ofTgt = tgt.open(fakeHost([]))
+    assert.ok(new Set(Array.from({ length: 50 }, () => ofTgt.chooseLun([]))).size > 40)
+    assert.equal(ofTgt.chooseLun([4711, 4711]), 4711, 'all initiators of tgt find it under the same')
+  })
+
   it('gives the nodes of the claims their rights and nobody else, and answers a route that the node accepts', async () => {
     const { fake, exporter } = setUp()
     const route = await exporter.export(volume, backing, [a, b], op)
     assert.deepEqual(fake.documents.get(target)?.rights, [
-      { initiator: A, readonly: false },
-      { initiator: B, readonly: true },
+      { initiator: A, readonly: false, lun: 7 },
+      { initiator: B, readonly: true, lun: 9 },
     ])
     assert.equal(fake.documents.get(target)?.serial, serialOf(id))
     const { portals, size, readonly, lun } = parseIscsiRoute(id, A, route)
-    assert.deepEqual([portals, size, readonly, lun], [SETTINGS.portals, backing.size, false, 0])
-    assert.match(route['device_path'] ?? '', new RegExp(`^/dev/disk/by-path/ip-10.0.0.1:3260-iscsi-${target}-lun-0$`))
+    assert.deepEqual([portals, size, readonly, lun], [SETTINGS.portals, backing.size, false, 7])
+    assert.match(route['device_path'] ?? '', new RegExp(`^/dev/disk/by-path/ip-10.0.0.1:3260-iscsi-${target}-lun-7$`))
     assert.equal(parseIscsiRoute(id, A, await exporter.export(volume, backing, [b], op)).readonly, true)
-    assert.deepEqual(fake.documents.get(target)?.rights, [{ initiator: B, readonly: true }])
+    assert.deepEqual(fake.documents.get(target)?.rights, [{ initiator: B, readonly: true, lun: 9 }])
   })
 
   it('takes a right away, and the whole export with the last one', async () => {

@@ -21,9 +21,10 @@ interface Way {
   keys(): Promise<Keys>
 }
 
-export function createExporter(host: Host, settings: IscsiSettings, target: Target, ledger: Ledger): Exporter {
+/** `own`: the machine of this process, which has the key file; the target may be on another. */
+export function createExporter(own: Host, settings: IscsiSettings, target: Target, ledger: Ledger): Exporter {
   const nodes = target.nodes && createNodeExports(target.nodes, ledger)
-  const keys = async (): Promise<Keys> => await readKeys(host.files, settings.chapKeyFile ?? '')
+  const keys = async (): Promise<Keys> => await readKeys(own.files, settings.chapKeyFile ?? '')
   const termsOfNow = async (): Promise<{ chap?: ChapTerms }> => {
     const { chap: mode } = settings
     if (mode === 'none') return {}
@@ -35,7 +36,10 @@ export function createExporter(host: Host, settings: IscsiSettings, target: Targ
     isLocal: false,
     reaches: node => parseNodeId(node).initiator !== undefined,
     async enrol(id, node, op, work) {
-      if (!nodes || settings.layout === 'per-volume') return await work(await termsOfNow())
+      if (!nodes || settings.layout === 'per-volume') {
+        const others = (await ledger.claimsOf(id)).flatMap(({ lun }) => lun ?? [])
+        return await work({ ...(await termsOfNow()), lun: target.chooseLun(others) })
+      }
       return await nodes.enrol(id, node, termsOfNow, op, session => work({ session }))
     },
     export: (volume, backing, claims, op) => exportAs(way, volume, backing, claims, op),
@@ -100,7 +104,7 @@ async function exportAs(
   const [first] = claims
   return first.session
     ? routeOf(unitOf(volume, backing, first, site), first)
-    : routeOf({ ...document, lun: target.lun }, first)
+    : routeOf({ ...document, lun: lunFor(first) }, first)
 }
 
 async function requireUnexported({ target, nodes }: Way, id: VolumeId, op: Op): Promise<void> {
@@ -147,8 +151,14 @@ function documentOf(
 
 function unitOf(volume: Volume, backing: Backing, claim: Claim, site: Site): UnitDocument {
   const { id } = volume
-  const document = documentOf(volume, backing, targetOf(id, claim.node), [claim], site)
-  return { ...document, id, lun: lunOf(id, claim.nonce ?? '') }
+  const lun = lunOf(id, claim.nonce ?? '')
+  const document = documentOf(volume, backing, targetOf(id, claim.node), [{ ...claim, lun }], site)
+  return { ...document, id, lun }
+}
+
+/** At the target of the volume. Every claim that this transport enrols there has one. */
+function lunFor({ lun = 1 }: Claim): number {
+  return lun
 }
 
 function chapOf(claim: Claim): ChapRoute {
@@ -159,7 +169,7 @@ function chapOf(claim: Claim): ChapRoute {
 function rightOf(target: string, claim: Claim, site: Site): Right {
   const initiator = parseNodeId(claim.node).initiator ?? ''
   const chap = deriveChap(site.keys, chapOf(claim), { target, initiator })
-  return { initiator, readonly: claim.readonly, ...(chap && { chap }) }
+  return { initiator, readonly: claim.readonly, lun: lunFor(claim), ...(chap && { chap }) }
 }
 
 function routeOf(document: ExportDocument & { readonly lun: number }, claim: Claim): Route {

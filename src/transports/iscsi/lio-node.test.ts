@@ -15,7 +15,7 @@ const fileOf = (id: string) => `/pool/volumes/${id}/data`
 
 function unitOf(id: string, right: Partial<Right> = {}, rest: Partial<UnitDocument> = {}): UnitDocument {
   const content = { serial: serialOf(id), backing: { path: fileOf(id), size: GIB } }
-  const rights = [{ initiator: A, readonly: false, ...right }]
+  const rights = [{ initiator: A, readonly: false, lun: lunOf(id, 'n'), ...right }]
   return { ...documentOf({ ...content, target: TARGET, rights }), id, lun: lunOf(id, 'n'), ...rest }
 }
 
@@ -93,7 +93,7 @@ describe('a target of a node', () => {
     const own = documentOf({
       target: targetName(ONE),
       serial: serialOf(ONE),
-      rights: [{ initiator: B, readonly: true }],
+      rights: [{ initiator: B, readonly: true, lun: 0 }],
     })
     await target.apply({ ...own, backing: { path: fileOf(ONE), size: GIB } }, op)
     await target.remove(targetName(ONE), op)

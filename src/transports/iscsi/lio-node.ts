@@ -88,7 +88,7 @@ async function add(host: Host, unit: UnitDocument, op: Op): Promise<void> {
     await ensureAcl(host, path, initiator)
     await ensureAttributes(host, aclPath(path, initiator), NODE_PATIENCE, false)
     await ensureAuth(host, aclPath(path, initiator), chap)
-    await mapLun(host, path, initiator, readonly, name)
+    await mapLun(host, path, { initiator, readonly, lun: name, as: name })
   }
   await ensurePortals(host, path, portals, op)
   const wrong = await unitDifferences(host, unit)

@@ -85,6 +85,31 @@ describe('lio: apply', () => {
     }
   })
 
+  it('shows the volume to each initiator under the LUN of its right, and under no other', async () => {
+    const { fake, target } = machine()
+    const rights = [
+      { ...writer(A), lun: target.chooseLun([]) },
+      { ...reader(B), lun: target.chooseLun([]) },
+    ]
+    const lunsOf = () =>
+      rights.map(({ initiator }) => fake.dump().filter(line => line.includes(`/acls/${initiator}/lun_`)))
+    await target.apply(documentOf({ rights }), op)
+    await assertExported(fake, target, documentOf({ rights }))
+    for (const [n, luns] of lunsOf().entries())
+      for (const line of luns) assert.ok(line.includes(`/lun_${rights[n]?.lun}`))
+    // Published anew: what A kept of the former publish finds nothing any more.
+    const again = [{ ...writer(A), lun: target.chooseLun([]) }, ...rights.slice(1)]
+    await target.apply(documentOf({ rights: again }), op)
+    const [ofA = [], ofB = []] = lunsOf()
+    assert.ok(ofA.length > 0 && ofA.every(line => line.includes(`/lun_${again[0]?.lun}`)), ofA.join())
+    assert.ok(ofB.every(line => line.includes(`/lun_${rights[1]?.lun}`)))
+    await target.remove(TARGET, op)
+    assert.deepEqual(
+      fake.dump().filter(line => line.includes(TARGET)),
+      [],
+    )
+  })
+
   it('loads the modules of a kernel that has none of it', async () => {
     const fake = fakeConfigfs({ loaded: false })
     fake.files.set(FILE, GIB)

@@ -1,4 +1,5 @@
 // Target `lio`: the kernel's own, described through configfs. What is there is read from the kernel each time.
+import { randomInt } from 'node:crypto'
 import type { Host } from '../../host/host.ts'
 import {
   type Acl,
@@ -9,7 +10,7 @@ import {
   LUN,
   listGroups,
   listNames,
-  mappedLuns,
+  lunName,
   readAttribute,
 } from '../../linux/lio.ts'
 import {
@@ -45,12 +46,12 @@ import {
 import { attributesOf, differences } from './lio-document.ts'
 import { nodeTargets } from './lio-node.ts'
 import { listUnits } from './lio-units.ts'
-import { targetName, volumeOfTarget } from './names.ts'
+import { LUNS, targetName, volumeOfTarget } from './names.ts'
 import type { ExportDocument, Right, Shown, Target, TargetKind } from './target.ts'
 
 export const lio: TargetKind = {
   open: (host: Host): Target => ({
-    lun: 0,
+    chooseLun: () => randomInt(1, LUNS),
     growsOnline: true,
     apply: (document, op) => apply(host, document, op),
     revoke: (target, initiator, op) => revoke(host, target, initiator, op),
@@ -127,7 +128,7 @@ async function apply(host: Host, document: ExportDocument, op: Op): Promise<void
   if (!groups?.some(({ shows }) => shows === own)) await linkLun(host, path, own)
   for (const right of rights) {
     await ensureAcl(host, path, right.initiator)
-    await mapLun(host, path, right.initiator, right.readonly)
+    await mapLun(host, path, { ...right, lun: LUN, as: lunName(right.lun) })
     await ensureAuth(host, aclPath(path, right.initiator), right.chap)
   }
   await ensurePortals(host, path, portals, op)
@@ -154,7 +155,7 @@ async function close(host: Host, { target, rights }: ExportDocument, groups: rea
       await removeGroup(host, group.path, op)
       continue
     }
-    const kept = await aclsToKeep(host, rights, group)
+    const kept = aclsToKeep(rights, group)
     if (kept.length < group.acls.length) await requireAnswerFor(host, group, op)
     // A session that comes back to half an export gets I/O errors; to a disabled one it comes back later.
     if (kept.length === 0 && group.enabled) await disableGroup(host, target, group, op)
@@ -166,13 +167,12 @@ async function close(host: Host, { target, rights }: ExportDocument, groups: rea
   }
 }
 
-async function aclsToKeep(host: Host, rights: readonly Right[], { shows, acls }: Group): Promise<Acl[]> {
-  const mapped = await Promise.all(acls.map(acl => mappedLuns(host, acl.path)))
-  return acls.filter((acl, n) => {
+function aclsToKeep(rights: readonly Right[], { shows, acls }: Group): Acl[] {
+  return acls.filter(acl => {
     const right = rights.find(({ initiator }) => initiator === acl.initiator)
-    const isWhole = acl.access !== 'none' && mapped[n]?.join() === LUN
+    const isWhole = acl.access !== 'none' && right && acl.luns.join() === lunName(right.lun)
     // A writer that becomes a reader may have writes under way.
-    return right && shows !== undefined && isWhole && !(right.readonly && acl.access === 'read-write')
+    return shows !== undefined && isWhole && !(right.readonly && acl.access === 'read-write')
   })
 }
 

@@ -108,7 +108,7 @@ async function reuse(host: Host, id: VolumeId, route: IscsiRoute, op: Op): Promi
   if (!found) return undefined
   const { device, session, lun } = found
   // Of an earlier publish: its unit is gone, and does not come back.
-  if (session.target !== route.target || (session.target !== targetName(id) && lun !== route.lun)) return undefined
+  if (session.target !== route.target || lun !== route.lun) return undefined
   if (await isBeyondHope(host, session, device)) return undefined
   await requireAlive(host, asked, session, device.kname)
   return await proveRoute(host, id, device.kname, route, op)

@@ -33,6 +33,8 @@ export interface Right {
   readonly initiator: string
   /** Enforced by the target. */
   readonly readonly: boolean
+  /** Under which it finds the volume. */
+  readonly lun: number
   /** undefined: no authentication beyond the initiator's name. */
   readonly chap?: Chap
 }
@@ -97,8 +99,11 @@ export interface NodeTargets {
 
 /** All methods are safe to repeat, also after a crash at any instant, and touch nothing that this driver did not make. */
 export interface Target {
-  /** The number under which initiators find the volume. */
-  readonly lun: number
+  /**
+   * A LUN for a new right, beside those of the rights that there are. Of this publish only: a disk that a node kept from
+   * before would come to life again, and write what it still holds, if the node found the volume under the same number.
+   */
+  chooseLun(others: readonly number[]): number
   /** Can a volume grow while it is exported? */
   readonly growsOnline: boolean
   /**

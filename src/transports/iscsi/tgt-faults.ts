@@ -5,8 +5,9 @@ import type { TgtTarget, TgtUnit } from '../../linux/tgtadm.ts'
 import { InvalidRequest, VolumeInUse, WrongDevice } from '../../volume/errors.ts'
 import type { ExportDocument, Shown } from './target.ts'
 
-/** LUN 0 is tgt's own controller. */
-export const LUN = 1
+/** LUN 0 is tgt's own controller. Of the two bytes of a LUN tgt reads 14 bits (scsi_get_devid). */
+const CONTROLLER = 0
+export const LUNS = 2 ** 14
 /**
  * tgtd asks a silent initiator whether it lives, and closes its connection after so many seconds times answers missed.
  * Without this a node that died while it was read to keeps its session until TCP gives up, after a quarter of an hour.
@@ -26,10 +27,10 @@ export function requireServable({ target, rights }: ExportDocument): void {
     const next = 'set iscsi.chap to none, or iscsi.target to lio'
     throw new InvalidRequest({ asked: `export ${target} with CHAP`, found: 'tgt cannot keep its secrets', next })
   }
-  if (new Set(rights.map(({ readonly }) => readonly)).size > 1) {
+  if (new Set(rights.map(({ readonly, lun }) => `${readonly} ${lun}`)).size > 1) {
     throw new VolumeInUse({
-      asked: `export ${target} to one initiator for reading and to another for writing`,
-      found: 'tgt has one right for all of them',
+      asked: `export ${target} to one initiator for reading and to another for writing, or under different LUNs`,
+      found: 'tgt has one right and one LUN for all of them',
       next: 'unpublish it from one, or set iscsi.target to lio',
     })
   }
@@ -39,7 +40,7 @@ export function requireServable({ target, rights }: ExportDocument): void {
 export function requireSame({ name, tid, units }: TgtTarget, { serial, backing }: ExportDocument): void {
   const unit = unitOf(units)
   if (!unit) return
-  const isUnstamped = unit.serial === `beaf${tid}${LUN}`
+  const isUnstamped = unit.serial === `beaf${tid}${unit.lun}`
   if (unit.path === backing.path && (unit.serial === serial || isUnstamped)) return
   throw new WrongDevice({
     asked: `export ${backing.path} with serial ${serial} as ${name}`,
@@ -68,10 +69,12 @@ export function canStay(target: TgtTarget, document: ExportDocument): boolean {
 }
 
 /** What only another LUN would change. */
-function lastingFaultsOf({ units }: TgtTarget, { backing, sectorSize }: ExportDocument): string[] {
+function lastingFaultsOf({ units }: TgtTarget, document: ExportDocument): string[] {
+  const { backing, sectorSize } = document
   const unit = unitOf(units)
   if (!unit) return ['it has no LUN']
   return [
+    ...(unit.lun === lunFor(document) ? [] : [`its LUN is ${unit.lun}, not ${lunFor(document)}`]),
     ...(unit.online ? [] : ['its LUN is offline']),
     ...(isSize(unit, backing.size) ? [] : [`its size is ${unit.megabytes} MB, not ${backing.size} bytes`]),
     ...(unit.blockSize === sectorSize ? [] : [`its sectors have ${unit.blockSize} bytes, not ${sectorSize}`]),
@@ -119,7 +122,9 @@ export async function shown({ files }: Host, { name, ready, units, acl, sessions
   }
 }
 
-export const unitOf = (units: readonly TgtUnit[]): TgtUnit | undefined => units.find(({ lun }) => lun === LUN)
+export const unitOf = (units: readonly TgtUnit[]): TgtUnit | undefined => units.find(({ lun }) => lun !== CONTROLLER)
+/** The same for all: this driver chooses it so. */
+export const lunFor = ({ rights: [right] }: ExportDocument): number => right?.lun ?? CONTROLLER
 export const initiatorsOf = ({ rights }: ExportDocument): string[] => rights.map(({ initiator }) => initiator)
 export const isReadonly = ({ rights }: ExportDocument): boolean => rights.some(({ readonly }) => readonly)
 

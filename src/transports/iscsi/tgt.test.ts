@@ -85,9 +85,9 @@ describe('an export', () => {
   it('is refused where tgt cannot serve it', async () => {
     const { tgtd, target, files } = scene()
     const chap = { user: 'u', password: new Secret('p') }
-    const withChap = documentOf([], { rights: [{ initiator: A, readonly: false, chap }] })
+    const withChap = documentOf([], { rights: [{ initiator: A, readonly: false, lun: 1, chap }] })
     await assert.rejects(target.apply(withChap, op), failure('invalid-argument', /CHAP/))
-    const mixed = [A, B].map((initiator, n) => ({ initiator, readonly: n === 0 }))
+    const mixed = [A, B].map((initiator, n) => ({ initiator, readonly: n === 0, lun: 1 }))
     await assert.rejects(target.apply(documentOf([], { rights: mixed }), op), failure('failed-precondition'))
     files.set(PATH, GIB + 1n)
     await assert.rejects(target.apply(documentOf([A]), op), failure('failed-precondition', /1073741825/))

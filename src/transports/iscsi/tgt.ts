@@ -29,7 +29,8 @@ import {
   initiatorsOf,
   isMark,
   isReadonly,
-  LUN,
+  LUNS,
+  lunFor,
   NOP,
   newMark,
   requireSame,
@@ -47,7 +48,8 @@ const TID_TRIES = 5
 
 export const tgt: TargetKind = {
   open: (host): Target => ({
-    lun: LUN,
+    // One for all initiators, and with the target it goes: whoever comes when nobody is left gets another.
+    chooseLun: ([first]) => first ?? randomInt(1, LUNS),
     growsOnline: false,
     apply: (document, op) => apply(host, document, op),
     revoke: (target, initiator, op) => revoke(host, target, initiator, op),
@@ -140,14 +142,17 @@ async function ensurePortals(host: Host, wanted: readonly string[], op: Op): Pro
 }
 
 /** Nobody may log in to it yet. Its number is random: no login that began with another target ends with this one. */
-async function create(host: Host, { target, backing, sectorSize }: ExportDocument, op: Op): Promise<TgtTarget> {
+async function create(host: Host, document: ExportDocument, op: Op): Promise<TgtTarget> {
+  const { target, backing, sectorSize } = document
   const complaints: Complaint[] = []
   for (let tries = 0; tries < TID_TRIES; tries += 1) {
     const tid = randomInt(1, 0x7fff_ffff)
     const complaint = await createTarget(host, tid, target, op)
     complaints.push(complaint)
     if (complaint !== undefined) continue
-    complaints.push(await createUnit(host, { tid, lun: LUN, path: backing.path, blockSize: sectorSize }, op))
+    complaints.push(
+      await createUnit(host, { tid, lun: lunFor(document), path: backing.path, blockSize: sectorSize }, op),
+    )
     break
   }
   const made = await findTarget(host, target, op)
@@ -168,7 +173,7 @@ async function adjust(host: Host, target: TgtTarget, document: ExportDocument, o
   const readonly = isReadonly(document) ? '1' : '0'
   // The kernel of the initiator names the disk by the last 31 digits of the id.
   const params = { scsi_id: serial, scsi_sn: serial, thin_provisioning: '1', readonly }
-  return await updateUnit(host, { tid, lun: LUN }, params, op)
+  return await updateUnit(host, { tid, lun: lunFor(document) }, params, op)
 }
 
 /** With the last initiator the target goes; others get another one, and log in to it again by themselves. */
@@ -190,7 +195,7 @@ async function revoke(host: Host, name: string, initiator: string, op: Op): Prom
       backing: { path: unit.path, size: facts.size },
       sectorSize: unit.blockSize,
       portals: [],
-      rights: others.map(each => ({ initiator: each, readonly: unit.readonly })),
+      rights: others.map(each => ({ initiator: each, readonly: unit.readonly, lun: unit.lun })),
     },
     op,
   )
