@@ -31,7 +31,7 @@ export function fakeTarget(growsOnline = true): FakeTarget {
   return {
     documents,
     calls,
-    chooseLun: others => 1 + Math.max(0, ...others),
+    chooseLun: others => 1 + Math.max(2_000_000_000, ...others),
     growsOnline,
     forget: () => documents.clear(),
     die() {

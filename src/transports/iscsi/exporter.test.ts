@@ -52,10 +52,10 @@ const termsOf = (exporter: Exporter) => exporter.enrol(id, a.node, op, async ter
 
 describe('the iSCSI exporter', () => {
   it('gives each publish a LUN of its own, beside those that there are', async () => {
-    const claimsOf = async () => [a, b]
+    const claimsOf = async () => [a, { ...b, lun: 2_000_000_009 }]
     const exporter = createExporter(fakeHost([]), SETTINGS, fakeTarget(), { ...EMPTY_LEDGER, claimsOf })
-    assert.equal((await termsOf(exporter)).lun, 10)
-    assert.equal((await termsOf(setUp().exporter)).lun, 1)
+    assert.equal((await termsOf(exporter)).lun, 2_000_000_010)
+    assert.equal((await termsOf(setUp().exporter)).lun, 2_000_000_001)
     const real = lio.open(fakeHost([]))
     assert.equal(new Set(Array.from({ length: 50 }, () => real.chooseLun([]))).size, 50)
     const ofTgt = tgt.open(fakeHost([]))

@@ -13,7 +13,7 @@ const INITIATOR = 'iqn.2026-01.dev.ashlar:node.a'
 const other = encodeVolumeId('p', 'two')
 const sent: IscsiRoute = {
   target: targetName(id),
-  lun: 1,
+  lun: 2_147_483_647,
   portals: ['10.0.0.1:3260', '[fd00::1]:3261'],
   serial: serialOf(id),
   size: 1024n,
@@ -55,7 +55,7 @@ describe('an iSCSI route', () => {
     const wrong = {
       target: [targetName(other), `${targetName(id)} `, `${targetName(id)}\n`, '', 'iqn.2001-04.com.example:x'],
       serial: [serialOf(other), '', serialOf(id).toUpperCase(), `${serialOf(id)}0`],
-      lun_id: ['-1', '', '1000', '1 ', '0x1'],
+      lun_id: ['-1', '', '2147483648', '1 ', '0x1'],
       portals: [
         '',
         '10.0.0.1',

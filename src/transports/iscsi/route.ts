@@ -3,7 +3,7 @@ import { InvalidRequest } from '../../volume/errors.ts'
 import { parseVolumeId } from '../../volume/ids.ts'
 import { isPortal } from '../../volume/portal.ts'
 import type { Bytes, Route, VolumeId } from '../../volume/types.ts'
-import { nodeTargetName, serialOf, targetName } from './names.ts'
+import { LUNS, nodeTargetName, serialOf, targetName } from './names.ts'
 
 export interface IscsiRoute {
   readonly target: string
@@ -58,8 +58,7 @@ export function parseIscsiRoute(id: VolumeId, initiator: string, route: Route): 
   const mode = get('chap', matches(/^(none|one-way|mutual)$/)) as ChapRoute['mode']
   return {
     target,
-    // Of a node's target 31 bits at most: see lunOf.
-    lun: Number(get('lun_id', matches(target === targetName(id) ? /^\d{1,3}$/ : /^\d{1,10}$/))),
+    lun: Number(get('lun_id', text => /^\d{1,10}$/.test(text) && Number(text) < LUNS)),
     portals: get('portals', text => text.split(',').every(isPortal)).split(','),
     serial: get('serial', text => text !== '' && text === serialOf(id)),
     size: BigInt(get('size', matches(/^\d{1,19}$/))),
