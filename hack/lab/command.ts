@@ -8,7 +8,7 @@ import { readIfThere, waitFor } from './processes.ts'
 
 export interface ExecOptions {
   stdin?: string | Buffer
-  /** Seconds; afterwards the command and its descendants are killed. */
+  /** Seconds from when the VM has taken it, 300 when not given; afterwards the command and its descendants are killed. */
   timeout?: number
   /** Takes the output as it comes; otherwise it is collected. */
   onStdout?: Sink
@@ -32,9 +32,12 @@ export interface CommandHost {
   isRunning: () => boolean
 }
 
-const ring = async (host: CommandHost, line: string, timeout: number): Promise<void> => {
+/** Seconds in which a VM takes a line, however busy the host is. */
+const RING_TIMEOUT = 60
+
+const ring = async (host: CommandHost, line: string): Promise<void> => {
   try {
-    const link = await Lines.connect(host.bell, timeout)
+    const link = await Lines.connect(host.bell, RING_TIMEOUT)
     try {
       link.write(`\n${line}`) // ends what an interrupted caller left half-written
       while ((await link.next()) !== `ok ${line}`);
@@ -47,7 +50,7 @@ const ring = async (host: CommandHost, line: string, timeout: number): Promise<v
 }
 
 const follow = async (host: CommandHost, id: string, directory: string, options: ExecOptions): Promise<ExecResult> => {
-  const { timeout = 60, signal } = options
+  const { timeout = 300, signal } = options
   const stdout = new Tail(join(directory, 'stdout'), options.onStdout)
   const stderr = new Tail(join(directory, 'stderr'), options.onStderr)
   const pump = (): void => {
@@ -63,10 +66,10 @@ const follow = async (host: CommandHost, id: string, directory: string, options:
     return true
   }
   try {
-    await ring(host, `run ${id}`, Math.min(timeout, 30))
+    await ring(host, `run ${id}`)
     const wait = { timeout, alive: host.isRunning, watchDirectory: directory, ...(signal && { signal }) }
     const outcome = await waitFor(ended, wait)
-    if (outcome === 'late' || outcome === 'aborted') await ring(host, `kill ${id}`, 5).catch(() => {})
+    if (outcome === 'late' || outcome === 'aborted') await ring(host, `kill ${id}`).catch(() => {})
     if (outcome === 'late') code = EXIT_TIMEOUT
     pump()
     if (outcome === 'aborted') signal?.throwIfAborted()

@@ -205,7 +205,7 @@ export class Machine {
   }
 
   /** Any command of QEMU's monitor; `timeout` in seconds. */
-  async qmp(command: string, args: object = {}, { timeout = 10 } = {}): Promise<unknown> {
+  async qmp(command: string, args: object = {}, { timeout = 60 } = {}): Promise<unknown> {
     if (this.pid === undefined) throw new LabError(`${this.name} is not running`)
     return await monitor(join(this.directory, 'qmp.sock'), command, args, timeout)
   }

@@ -84,14 +84,17 @@ export const waitForEnd = async (id: ProcessId, timeout: number): Promise<void> 
   if (outcome !== 'done') throw new LabError(`process ${id.pid} does not end`)
 }
 
+/** Seconds. The kernel gives the memory of a VM back first, which takes a loaded host its time. */
+const END_TIMEOUT = 120
+
 /** Kills a process and waits until it has let go of its files. */
 export const end = async (pid: number): Promise<void> => {
   const id = identify(pid)
   kill(pid)
-  if (id !== undefined) await waitForEnd(id, 10)
+  if (id !== undefined) await waitForEnd(id, END_TIMEOUT)
 }
 
-/** Ends every process of the lab below a directory. Throws LabError when one stays for 10 s. */
+/** Ends every process of the lab below a directory. Throws LabError when one stays. */
 export const endProcessesBelow = async (directory: string): Promise<void> => {
   await Promise.all(processesBelow(directory).map(end))
 }

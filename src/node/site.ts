@@ -67,8 +67,10 @@ async function ownerOf(site: NodeSite, mount: Mount): Promise<VolumeId | undefin
 
 /** Of a mount whose device has gone the kernel cannot tell any more; the journal knows what it mounted where. */
 async function ownerByJournal({ host, journal }: NodeSite, id: VolumeId, mount: Mount): Promise<VolumeId | undefined> {
+  // Where a device went, the kernel appends this to its node. Only here: what has that name now may be another disk.
+  const name = mount.root.slice(1).replace(/\/\/deleted$/, '')
+  const isNode = mount.fsType === 'devtmpfs' && isKernelName(name)
   // Major number 0: a filesystem without a device, so none of ours.
-  const isNode = mount.fsType === 'devtmpfs' && isKernelName(mount.root.slice(1))
   const isGone = isNode || (!mount.number.startsWith('0:') && !(await findDeviceByNumber(host, mount.number)))
   const entry = isGone ? await journal.find(id) : undefined
   const paths = entry ? [entry.stagingPath, ...entry.targets.map(target => target.path)] : []

@@ -42,7 +42,8 @@ export async function stageAlone(site: NodeSite, request: StageRequest, op: Op):
 
 async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
   const entry = await site.journal.find(plan.id)
-  if (entry && (await isStaged(site, entry, op))) requireSameStage(plan, entry)
+  const staged = entry !== undefined && (await isStaged(site, entry, op))
+  if (staged) requireSameStage(plan, entry)
   if ((await kindOf(site.host, plan.stagingPath, op)) !== 'directory') {
     throw new NotStaged({
       asked: plan.asked,
@@ -58,6 +59,11 @@ async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
       return await confirmStaged(site, plan, mounted, op)
     await clearInterrupted(site, plan, op)
   }
+  // No mount shows that a raw block volume is staged. A pod may have it: what the journal says of that stays as it is.
+  if (staged && plan.capability.access === 'block') {
+    await plan.connector.connect(plan.id, plan.route, op)
+    return
+  }
 
   if (plan.capability.access === 'mount') await requireEmpty(site.host, plan.stagingPath, op)
   // A device that was there before this call is not this call's to take away.
@@ -68,7 +74,7 @@ async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
     const growthFailure = plan.capability.access === 'mount' ? await stageFilesystem(site, plan, device, op) : undefined
     await site.journal.write(entryOf(plan, growthFailure))
   } catch (error) {
-    await undo(site, plan, wasConnected, op)
+    await undo(site, plan, { wasConnected, entry }, op)
     throw error
   }
 }
@@ -160,19 +166,23 @@ async function confirmStaged(site: NodeSite, plan: Plan, mounted: Mount, op: Op)
   await site.journal.write({ ...entryOf(plan, growthFailure), targets })
 }
 
-/** After a final error the orchestrator does not call unstage: nothing of this call may stay behind. */
+/**
+ * After a final error the orchestrator does not call unstage: nothing of this call may stay behind. An entry that was at
+ * rest is not of this call: pods may still have what it tells of, also when the device has gone.
+ */
 async function undo(
   site: NodeSite,
   { id, stagingPath, connector }: Plan,
-  wasConnected: boolean,
+  before: { readonly wasConnected: boolean; readonly entry: Entry | undefined },
   op: Op,
 ): Promise<void> {
   // The caller may have gone; undoing goes on all the same.
   const whatever = steady(op)
   try {
     await unmountAll(site.host, stagingPath, whatever)
-    if (!wasConnected) await connector.disconnect(id, whatever)
-    await site.journal.remove(id)
+    if (!before.wasConnected) await connector.disconnect(id, whatever)
+    if (before.entry && !before.entry.doing) await site.journal.write(before.entry)
+    else await site.journal.remove(id)
   } catch (error) {
     op.log.error({ cause: String(error) }, 'could not undo a failed stage; the journal keeps that it was begun')
   }

@@ -3,45 +3,30 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { diceOf, seedOf } from '../chaos/real/dice.ts'
-import { type CallFailed, type Cluster, type HostName, NODES, withCluster } from '../iscsi/cluster.ts'
+import { type Cluster, type HostName, NODES, withCluster } from '../iscsi/cluster.ts'
 import { NetVolume } from '../iscsi/volume.ts'
 import { rounds } from '../scale.ts'
 
-/** What a caller repeats: the driver was killed under the call, or is busy with what the killed one left. */
-const PASSING = ['UNAVAILABLE', 'ABORTED', 'CANCELLED', 'DEADLINE_EXCEEDED']
-const PATIENCE_MS = 300_000
-
-async function persist<T>(call: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + PATIENCE_MS
-  for (;;) {
-    try {
-      return await call()
-    } catch (error) {
-      if (!PASSING.includes((error as CallFailed).code) || Date.now() > deadline) throw error
-      await sleep(300)
-    }
-  }
-}
-
+/** Every call is repeated until it is answered for good: see Cluster.insist. */
 async function life(cluster: Cluster, lane: number, turn: number): Promise<void> {
   const node = NODES[(lane + turn) % NODES.length] ?? 'node-a'
   const as = (['ext4', 'xfs', 'block'] as const)[turn % 3] ?? 'ext4'
   const volume = new NetVolume(cluster, { name: `life-${lane}-${turn}`, as })
-  await persist(() => volume.create())
-  await persist(() => volume.publish(node))
-  await persist(() => volume.stage(node))
-  await persist(() => volume.publishAt(node))
+  await volume.create()
+  await volume.publish(node)
+  await volume.stage(node)
+  await volume.publishAt(node)
   const path = as === 'block' ? volume.target : `${volume.target}/file`
   const flags = as === 'block' ? 'oflag=direct' : 'conv=fsync'
   const sum = `dd if=${path} bs=64k count=4 ${as === 'block' ? 'iflag=direct' : ''} status=none | sha256sum`
   const before = await cluster.run(node, `dd if=/dev/urandom of=${path} bs=64k count=4 ${flags} status=none; ${sum}`)
-  await persist(() => volume.downOnNode(node))
-  await persist(() => volume.stage(node))
-  await persist(() => volume.publishAt(node))
+  await volume.downOnNode(node)
+  await volume.stage(node)
+  await volume.publishAt(node)
   assert.equal(await cluster.run(node, sum), before)
-  await persist(() => volume.downOnNode(node))
-  await persist(() => volume.unpublish(node))
-  await persist(() => volume.delete())
+  await volume.downOnNode(node)
+  await volume.unpublish(node)
+  await volume.delete()
 }
 
 async function killUnderLoad(t: TestContext, cluster: Cluster): Promise<void> {

@@ -108,8 +108,9 @@ async function nodeDies(cluster: Cluster, round: number, as: 'ext4' | 'xfs'): Pr
 }
 
 test('power cuts', async t => {
-  // What is not flushed is lost with the power, as with a real disk.
-  await withCluster({ target: 'lio', disk: { size: '16G', volatile: true } }, async cluster => {
+  // What is not flushed is lost with the power, as with a real disk. I/O waits for longer than a storage host takes to boot.
+  const [disk, iscsi] = [{ size: '16G', volatile: true }, { replacementTimeoutSeconds: 900 }]
+  await withCluster({ target: 'lio', disk, iscsi }, async cluster => {
     await t.test('the storage host dies under load and comes back: I/O goes on, nothing acknowledged is lost', st =>
       storageDies(st, cluster),
     )

@@ -4,13 +4,14 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { shellQuote } from '../../hack/lab/command.ts'
 import { Lab } from '../../hack/lab/lab.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
 import type { DiskSpec, VmSpec } from '../../hack/lab/topology.ts'
 import { answerOf, type CsiClient, connect, type Service } from '../../src/rpc/client.ts'
 import type { IscsiSettings } from '../../src/schema/config.ts'
-import { waitUntil } from '../patience.ts'
+import { PATIENCE_MS, waitUntil } from '../patience.ts'
 import { installPrograms, programLine } from '../programs.ts'
 import type { Question } from './agent.ts'
 import { Mailbox } from './mailbox.ts'
@@ -36,6 +37,10 @@ export interface ClusterOptions {
   readonly disk?: DiskSpec
   readonly nodes?: readonly NodeName[]
 }
+
+/** What a caller repeats: something took too long, or a driver was killed under the call, or is busy with what that left. */
+const PASSING = ['UNAVAILABLE', 'ABORTED', 'CANCELLED', 'DEADLINE_EXCEEDED']
+const AGAIN_MS = 300
 
 /** What a call was answered with, if not OK. */
 export class CallFailed extends Error {
@@ -99,6 +104,19 @@ export class Cluster {
       // A driver that was killed comes back under the same address; grpc-js would wait for ever longer between attempts.
       if (answer?.name === 'UNAVAILABLE' || answer?.name === 'DEADLINE_EXCEEDED') this.#hangUp(name)
       throw new CallFailed(method, answer?.name ?? 'UNKNOWN', answer?.details ?? String(error))
+    }
+  }
+
+  /** Calls again while it is answered with what passes, as sidecars and kubelet do. */
+  async insist<T = Record<string, unknown>>(...call: Parameters<Cluster['call']>): Promise<T> {
+    const deadline = Date.now() + PATIENCE_MS
+    for (;;) {
+      try {
+        return await this.call<T>(...call)
+      } catch (error) {
+        if (!(error instanceof CallFailed) || !PASSING.includes(error.code) || Date.now() > deadline) throw error
+        await sleep(AGAIN_MS)
+      }
     }
   }
 
@@ -171,7 +189,7 @@ export class Cluster {
     }
   }
 
-  /** kill -9, with all commands that it runs. */
+  /** kill -9 of its one process: commands that it runs go on without it. */
   async killDriver(name: HostName): Promise<void> {
     await this.run(name, 'kill -9 "$(cat /run/driver.pid)" 2>/dev/null || true')
   }
@@ -182,7 +200,7 @@ export class Cluster {
   }
 
   async nodeId(name: NodeName): Promise<string> {
-    return (await this.call<{ node_id: string }>(name, 'Node', 'NodeGetInfo')).node_id
+    return (await this.insist<{ node_id: string }>(name, 'Node', 'NodeGetInfo')).node_id
   }
 
   /** What a host needs after each boot, before its driver starts. */

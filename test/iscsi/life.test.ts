@@ -76,7 +76,7 @@ async function copies(cluster: Cluster, as: 'ext4' | 'xfs'): Promise<void> {
   assert.ok(Number(size) > 1.7 * source.size, 'the copy has grown')
   await source.down(NODE)
   await source.delete()
-  await cluster.call('storage', 'Controller', 'DeleteSnapshot', { snapshot_id })
+  await cluster.insist('storage', 'Controller', 'DeleteSnapshot', { snapshot_id })
   assert.equal(await cluster.run(NODE, `cat ${clone.target}/file ${restored.target}/file`), 'second\nfirst')
   for (const copy of [clone, restored]) {
     await copy.down(NODE)

@@ -16,24 +16,26 @@ import { type Acknowledged, requireRecords } from './records.ts'
 import { NetVolume } from './volume.ts'
 
 const NODE = 'node-a'
-const REPLACEMENT = 12
-const LOGIN = 90
+/** Far longer than the short cut, with all that a busy machine takes to find the way again. */
+const REPLACEMENT = 40
+/** Longer than a crowd takes to be staged: the attempts at the dead portal must not have ended by then. */
+const LOGIN = 300
 
 const isRefused = (error: CallFailed): boolean =>
   error.code === 'FAILED_PRECONDITION' && /serial|identity|not .* but/i.test(error.details)
 
 /**
- * On the storage host, as somebody might by mistake: LUN 0 of one volume's target shows the file of another. The
+ * On the storage host, as somebody might by mistake: the LUN of one volume's target shows the file of another. The
  * controller holds still meanwhile: it would take the half of this for an export that it has to complete.
  */
 const repoint = (of: NetVolume, to: NetVolume): string => `set -e
 kill -STOP "$(cat /run/driver.pid)"; trap 'kill -CONT "$(cat /run/driver.pid)"' EXIT
 C=/sys/kernel/config/target; T=$C/iscsi/iqn.2026-01.dev.ashlar:${of.id}/tpgt_1
-A=$(ls -d $T/acls/*)
-find $A/lun_0 -maxdepth 1 -type l -delete; rmdir $A/lun_0
+L=$(ls -d $T/acls/*/lun_*)
+find $L -maxdepth 1 -type l -delete; rmdir $L
 find $T/lun/lun_0 -maxdepth 1 -type l -delete
 ln -s $(ls -d $C/core/fileio_*/${to.id}) $T/lun/lun_0/x
-mkdir $A/lun_0; ln -s $T/lun/lun_0 $A/lun_0/x`
+mkdir $L; ln -s $T/lun/lun_0 $L/x`
 
 async function showsAnother(cluster: Cluster): Promise<void> {
   const [volume, other] = [
@@ -151,7 +153,7 @@ async function cutCable(t: TestContext, cluster: Cluster): Promise<void> {
     assert.ok(abnormal, 'a filesystem that stopped is not well')
     t.diagnostic(`${volume.as}: after the cable was back: ${message}`)
     // The pod is restarted: publishing stages the volume again.
-    await cluster.call(NODE, 'Node', 'NodeUnpublishVolume', { volume_id: volume.id, target_path: volume.target })
+    await cluster.insist(NODE, 'Node', 'NodeUnpublishVolume', { volume_id: volume.id, target_path: volume.target })
     await volume.publishAt(NODE)
     await requireAll(cluster, path, { acknowledged: acknowledged[n] ?? 0, from })
     await cluster.run(NODE, `echo works >${volume.target}/new`)

@@ -107,7 +107,9 @@ async function reboot(t: TestContext, cluster: Cluster, bystander: Moving): Prom
 }
 
 test('one target for each node, with mutual CHAP', async t => {
-  await withCluster({ target: 'lio', chap: 'mutual', iscsi: { layout: 'per-node' } }, async cluster => {
+  // I/O waits for longer than a storage host takes to boot, on however slow a machine.
+  const iscsi = { layout: 'per-node', replacementTimeoutSeconds: 900 } as const
+  await withCluster({ target: 'lio', chap: 'mutual', iscsi }, async cluster => {
     const bystander = await begin(cluster, 'bystander')
     await t.test('volumes live beside one that is written to', () => live(cluster, bystander))
     await t.test('a writer is fenced, alive', st => fence(st, cluster, bystander, false))

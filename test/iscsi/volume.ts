@@ -78,13 +78,16 @@ export class NetVolume {
 
   async stage(node: NodeName, timeoutMs?: number): Promise<this> {
     await this.cluster.run(node, `mkdir -p ${this.staging} ${this.target.replace(/\/target$/, '')}`)
-    const request = { volume_id: this.id, staging_target_path: this.staging, ...this.#rest() }
-    await this.cluster.call(node, 'Node', 'NodeStageVolume', request, timeoutMs)
+    await this.cluster.insist(node, 'Node', 'NodeStageVolume', this.stageRequest(), timeoutMs)
     return this
   }
 
+  stageRequest(): Fields {
+    return { volume_id: this.id, staging_target_path: this.staging, ...this.#rest() }
+  }
+
   async publishAt(node: NodeName, target = this.target): Promise<this> {
-    await this.cluster.call(node, 'Node', 'NodePublishVolume', {
+    await this.cluster.insist(node, 'Node', 'NodePublishVolume', {
       volume_id: this.id,
       staging_target_path: this.staging,
       target_path: target,
@@ -101,8 +104,8 @@ export class NetVolume {
   }
 
   async downOnNode(node: NodeName): Promise<void> {
-    await this.cluster.call(node, 'Node', 'NodeUnpublishVolume', { volume_id: this.id, target_path: this.target })
-    await this.cluster.call(node, 'Node', 'NodeUnstageVolume', {
+    await this.cluster.insist(node, 'Node', 'NodeUnpublishVolume', { volume_id: this.id, target_path: this.target })
+    await this.cluster.insist(node, 'Node', 'NodeUnstageVolume', {
       volume_id: this.id,
       staging_target_path: this.staging,
     })
@@ -135,7 +138,7 @@ export class NetVolume {
   }
 
   async expandOnNode(node: NodeName): Promise<number> {
-    const reply = await this.cluster.call<{ capacity_bytes: string }>(node, 'Node', 'NodeExpandVolume', {
+    const reply = await this.cluster.insist<{ capacity_bytes: string }>(node, 'Node', 'NodeExpandVolume', {
       volume_id: this.id,
       volume_path: this.target,
       staging_target_path: this.staging,
@@ -145,7 +148,7 @@ export class NetVolume {
   }
 
   async condition(node: NodeName): Promise<{ abnormal: boolean; message: string }> {
-    const reply = await this.cluster.call<{ volume_condition: { abnormal: boolean; message: string } }>(
+    const reply = await this.cluster.insist<{ volume_condition: { abnormal: boolean; message: string } }>(
       node,
       'Node',
       'NodeGetVolumeStats',
@@ -160,6 +163,6 @@ export class NetVolume {
   }
 
   async #controller<T = Record<string, unknown>>(method: string, request: Fields): Promise<T> {
-    return await this.cluster.call<T>('storage', 'Controller', method, request)
+    return await this.cluster.insist<T>('storage', 'Controller', method, request)
   }
 }

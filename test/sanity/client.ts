@@ -4,7 +4,7 @@ import { Client, credentials } from '@grpc/grpc-js'
 import { load, type ServiceDefinition } from '@grpc/proto-loader'
 
 const PROTO = join(import.meta.dirname, '..', '..', 'proto', 'csi.proto')
-const CALL_DEADLINE_MS = 5000
+const CALL_DEADLINE_MS = 60_000
 
 const call = async (socket: string, service: string, method: string): Promise<unknown> => {
   const definitions = await load(PROTO, { keepCase: true, enums: String, defaults: true })

@@ -98,7 +98,7 @@ export const sanityFiles = (directory: string, { accessType, fsType }: Combinati
         ? [`--csi.testsnapshotparameters=${file('snapshot.yaml', SNAPSHOT_PARAMETERS)}`]
         : []),
       '--ginkgo.no-color',
-      '--ginkgo.timeout=20m',
+      '--ginkgo.timeout=90m',
       `--ginkgo.json-report=${report}`,
     ],
   }

@@ -49,6 +49,9 @@ export const parseReport = (text: string): Spec[] =>
     .flatMap(suite => suite.SpecReports ?? [])
     .filter(spec => spec.LeafNodeType === 'It' || spec.State !== 'passed')
 
+/** How often a run is tried of which only connecting failed. */
+export const ATTEMPTS = 2
+
 /**
  * True when nothing but csi-sanity's own connecting failed: its v5.4.0 misses the Ready state of a connection that was
  * up at once and then waits a minute in vain.

@@ -10,7 +10,7 @@ import { controllerCapabilities } from './client.ts'
 import { type Combination, combinationName, type SanityFiles, sanityFiles } from './combination.ts'
 import { type DriverProcess, logTail, startDriver, stopDriver, waitReady } from './driver.ts'
 import { findLoops, findMounts, listFiles, removeLeftovers } from './leftovers.ts'
-import { judgeSpecs, onlyConnectFailed, parseReport, parseSkipList, type Spec } from './report.ts'
+import { ATTEMPTS, judgeSpecs, onlyConnectFailed, parseReport, parseSkipList, type Spec } from './report.ts'
 
 export interface SanityOptions extends Combination {
   /** Regular expression on spec names (ginkgo's focus). */
@@ -19,8 +19,6 @@ export interface SanityOptions extends Combination {
 
 // What a log of a driver that minds its errors never holds: escaped errors, Node's warnings, programming errors.
 const BAD_LOG_LINE = /unhandled|uncaught|\b\w+Warning:|\b(Type|Reference|Range|Syntax)Error\b/i
-
-const ATTEMPTS = 2
 
 const runBinary = (directory: string, args: string[], signal: AbortSignal): Promise<string> =>
   new Promise(resolve => {

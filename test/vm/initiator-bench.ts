@@ -9,7 +9,7 @@ import type { Chap } from '../../src/transports/iscsi/target.ts'
 import { encodeVolumeId } from '../../src/volume/ids.ts'
 import { ISCSI } from '../fixtures.ts'
 import { Mailbox } from '../iscsi/mailbox.ts'
-import { PATIENCE_MS } from '../patience.ts'
+import { PATIENCE_MS, waitUntil } from '../patience.ts'
 import { installPrograms, programLine } from '../programs.ts'
 import { openStorage, type Storage } from './initiator-storage.ts'
 import type { Answer, Question } from './initiator-talk.ts'
@@ -28,7 +28,9 @@ export const SIZE = 64n * 1024n * 1024n
 const SETTINGS: IscsiSettings = {
   ...ISCSI,
   replacementTimeoutSeconds: 8,
-  noopTimeoutSeconds: 15, // a busy machine emulates slowly
+  // A busy machine emulates slowly.
+  loginTimeoutSeconds: 15,
+  noopTimeoutSeconds: 15,
 }
 
 export interface Bench {
@@ -54,6 +56,15 @@ export async function refuse({ ask }: Bench, kind: string, words: RegExp, verb: 
   assert.ok('kind' in answer, `${verb} succeeded: ${JSON.stringify(answer)}`)
   assert.equal(answer.kind, kind, answer.message)
   assert.match(answer.message, words)
+}
+
+/** Calls again for as long as the session is lost: an idle connection that answers too late is taken for dead. */
+export async function succeedAtLast(bench: Bench, verb: Verb, rest: Ask): Promise<void> {
+  await waitUntil(verb, async () => {
+    const answer = await bench.ask({ verb, ...rest })
+    assert.ok(!('kind' in answer) || answer.kind === 'unavailable', `${verb}: ${JSON.stringify(answer)}`)
+    return !('kind' in answer)
+  })
 }
 
 /** A volume that the storage host shows to the node through both portals. */

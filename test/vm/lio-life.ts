@@ -8,6 +8,8 @@ import { lunOf, nodeTargetName } from '../../src/transports/iscsi/names.ts'
 import type { Chap, ExportDocument, UnitDocument } from '../../src/transports/iscsi/target.ts'
 import { Secret } from '../../src/volume/secret.ts'
 import { failure, MIB } from '../fixtures.ts'
+import { waitUntil } from '../patience.ts'
+import { again } from './again.ts'
 import { beginLogin } from './iscsi-login.ts'
 import {
   A,
@@ -54,7 +56,7 @@ const tests: Record<string, () => Promise<void>> = {
     assert.deepEqual(shown?.initiators, [{ name: A, readonly: false, sessions: 1 }])
     assert.deepEqual(await target.list(op), [shown])
     assert.equal(shown.enabled, true)
-    await target.remove(document.target, op)
+    await again(() => target.remove(document.target, op))
     assert.equal(await target.find(document.target, op), undefined)
     logout(document)
     assert.ok(!tree().includes('vol-p'))
@@ -112,7 +114,7 @@ const tests: Record<string, () => Promise<void>> = {
     await target.apply({ ...document, rights: [writer(A)] }, op)
     assert.equal(login(document, A), 0)
     assert.equal(write(diskOf(document), 'count=1'), 0)
-    await target.apply(document, op)
+    await again(() => target.apply(document, op))
     assert.equal((await target.find(document.target, op))?.initiators[0]?.readonly, true)
     logout(document)
     await target.remove(document.target, op)
@@ -154,11 +156,10 @@ const tests: Record<string, () => Promise<void>> = {
       const disk = diskOf(document)
       const load = spawn('dd', ['if=/dev/urandom', `of=/dev/${disk}`, 'bs=4096', 'oflag=direct'], { stdio: 'ignore' })
       const ended = new Promise(resolve => load.once('exit', resolve))
-      await sleep(700)
-      assert.ok(statSync(document.backing.path).blocks > 0)
+      await waitUntil('writes', () => statSync(document.backing.path).blocks > 0)
       if (what.includes('cut')) run('ip', 'link', 'set', 'lo', 'down')
       const started = performance.now()
-      await target.revoke(document.target, A, op)
+      await again(() => target.revoke(document.target, A, op))
       const [ms, state] = [performance.now() - started, run('sha256sum', document.backing.path)]
       if (what.includes('cut')) run('ip', 'link', 'set', 'lo', 'up')
       assert.ok(!(await target.find(document.target, op))?.initiators.some(({ name }) => name === A))
@@ -189,14 +190,14 @@ const tests: Record<string, () => Promise<void>> = {
       const load = spawn('dd', ['if=/dev/urandom', `of=/dev/${disk}`, 'bs=4096', 'oflag=direct'], { stdio: 'ignore' })
       return { load, ended: new Promise<number | null>(resolve => load.once('exit', resolve)) }
     })
-    await sleep(700)
+    for (const { backing } of [one, two]) await waitUntil('writes', () => statSync(backing.path).blocks > 0)
     for (const isCut of [false, true]) {
       const [taken, disk] = isCut ? [two, second] : [one, first]
       if (isCut) run('ip', 'link', 'set', 'lo', 'down')
       assert.ok(statSync(taken.backing.path).blocks > 0)
       const started = performance.now()
       if (isCut) await nodes.add(unit(22), op)
-      await nodes.take(name, taken.id, op)
+      await again(() => nodes.take(name, taken.id, op))
       const [ms, state] = [performance.now() - started, run('sha256sum', taken.backing.path)]
       const going = isCut ? undefined : statSync(two.backing.path).mtimeMs
       await sleep(1000)
@@ -204,7 +205,7 @@ const tests: Record<string, () => Promise<void>> = {
       await sleep(3000)
       assert.equal(run('sha256sum', taken.backing.path), state, 'a write came after')
       if (going !== undefined) {
-        assert.ok(statSync(two.backing.path).mtimeMs > going, 'the other writer stands still')
+        await waitUntil('the other writer goes on', () => statSync(two.backing.path).mtimeMs > going)
         assert.equal(writers[1]?.load.exitCode, null, 'the other writer met an error')
       }
       assert.equal(await writers[isCut ? 1 : 0]?.ended, 1, 'the writer met no error')
@@ -214,7 +215,7 @@ const tests: Record<string, () => Promise<void>> = {
       assert.equal(read(`/sys/block/${disk}/size`), '0')
       console.log(`took a LUN away, ${isCut ? 'cable cut' : 'alive'}, in ${Math.round(ms)} ms`)
     }
-    await nodes.take(name, unit(22).id, op)
+    await again(() => nodes.take(name, unit(22).id, op))
     logout(one)
     for (const n of [20, 21, 22]) await target.remove(volume(n).target, op)
     assert.ok(!/vol-|node-/.test(tree()))
@@ -226,7 +227,7 @@ const tests: Record<string, () => Promise<void>> = {
       await target.apply(document, op)
       const half = await beginLogin(3260, A, document.target)
       const started = performance.now()
-      await target.revoke(document.target, A, op)
+      await again(() => target.revoke(document.target, A, op))
       console.log(`revoked beside half a login in ${Math.round(performance.now() - started)} ms`)
       assert.equal(await half.finish(), false)
       const left = (await target.find(document.target, op))?.initiators ?? []

@@ -11,7 +11,7 @@ echo InitiatorName=iqn.2026-01.dev.ashlar:guest >/etc/iscsi/initiatorname.iscsi 
 test('exports of the target lio', async context => {
   await withGuest(
     async guest => {
-      const { code, stdout, stderr } = await guest.run(`${PREPARE} && ${programLine('lio-life')}`, { timeout: 600 })
+      const { code, stdout, stderr } = await guest.run(`${PREPARE} && ${programLine('lio-life')}`, { timeout: 3000 })
       for (const line of stdout.trim().split('\n')) context.diagnostic(line)
       assert.equal(code, 0, `${stdout}${stderr}`)
     },

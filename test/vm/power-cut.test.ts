@@ -36,7 +36,7 @@ const guestScript = (args: string): string =>
   ].join('\n')
 
 async function succeed(machine: Machine, script: string): Promise<void> {
-  const { code, stdout, stderr } = await machine.exec(script, { timeout: 600 })
+  const { code, stdout, stderr } = await machine.exec(script, { timeout: 3000 })
   assert.equal(code, 0, `${stdout}${stderr}`)
 }
 
@@ -59,7 +59,7 @@ test(`no acknowledged record is lost in ${ROUNDS} power cuts, and every format c
       // Half of the cuts while the volume is formatted and mounted, half while records are written.
       const phase = round % 2 === 0 ? 'staging' : 'writing'
       const life = { ended: '' }
-      void guest.exec(guestScript(`${round} ${kind}`), { timeout: 600 }).then(({ code, stdout, stderr }) => {
+      void guest.exec(guestScript(`${round} ${kind}`), { timeout: 3000 }).then(({ code, stdout, stderr }) => {
         life.ended = `exit ${code}: ${stdout}${stderr}`
       })
       const path = join(out, `phase-${round}`)

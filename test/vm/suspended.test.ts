@@ -8,7 +8,7 @@ test('volumes on a suspended disk answer errors, and those of another pool work'
   await withGuest(
     async guest => {
       const { code, stdout, stderr } = await guest.run(`modprobe dm_mod && ${programLine('suspended-life')}`, {
-        timeout: 600,
+        timeout: 3000,
       })
       assert.equal(code, 0, `${stdout}${stderr}`)
     },

@@ -7,7 +7,7 @@ import { withGuest } from './guest.ts'
 test('tgt serves a volume, takes rights away for certain, and survives the death of tgtd', async () => {
   await withGuest(
     async guest => {
-      const { code, stdout, stderr } = await guest.run(programLine('tgt-life'), { timeout: 600 })
+      const { code, stdout, stderr } = await guest.run(programLine('tgt-life'), { timeout: 3000 })
       assert.equal(code, 0, `${stdout}${stderr}`)
       process.stdout.write(stdout)
     },
