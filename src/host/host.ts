@@ -18,6 +18,9 @@ export interface Command {
   readonly encoding?: 'utf8' | 'latin1'
 }
 
+/** A program that is held may take this long until it echoes. */
+export type Held = Pick<Command, 'file' | 'args' | 'timeoutMs'>
+
 export interface Output {
   readonly code: number
   readonly stdout: string
@@ -74,6 +77,15 @@ export interface HostFiles {
   removeDirectory(path: string): Promise<void>
 }
 
+/** Asked just before a change would show: true when the caller was told already that there is no answer. */
+export type IsLate = () => boolean
+
+/** Files whose whole-or-nothing changes do not show any more once their caller has been told so. */
+export interface TimelyFiles extends HostFiles {
+  createExclusive(path: string, content: string, isLate?: IsLate): Promise<boolean>
+  replace(path: string, content: string, isLate?: IsLate): Promise<void>
+}
+
 export interface Host {
   /** For messages: "local", a node's name. */
   readonly name: string
@@ -82,7 +94,9 @@ export interface Host {
   run(command: Command, op: Op): Promise<Output>
   /**
    * Starts a program that echoes its input and answers when it does; the function that is answered closes its input and
-   * waits for its end. It ends with this process too, however that ends. Throws CommandFailed when it ends by itself.
+   * waits for its end. It ends with this process too, however that ends. Throws CommandFailed when it ends by itself;
+   * kills it and throws Unavailable when it does not echo in time, Cancelled when the caller goes before. The function
+   * that is answered throws Unavailable when the program had not lived until then.
    */
-  hold(command: Pick<Command, 'file' | 'args'>, op: Op): Promise<() => Promise<void>>
+  hold(command: Held, op: Op): Promise<() => Promise<void>>
 }

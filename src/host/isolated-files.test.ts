@@ -1,9 +1,12 @@
 // A dead place must not take the others with it.
 import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { failure, temporaryFolder } from '../../test/fixtures.ts'
 import { Unavailable } from '../volume/errors.ts'
-import type { HostFiles } from './host.ts'
+import type { HostFiles, TimelyFiles } from './host.ts'
 import { isolateFiles } from './isolated-files.ts'
 import { localFiles } from './local-files.ts'
 
@@ -56,7 +59,7 @@ describe('files on storage that may be dead', () => {
 
   it('uses a place again that came back', async () => {
     const { files, revive } = deadBelow('/pool/a')
-    const isolated = isolateFiles(files, ['/pool/a'], 20)
+    const isolated = isolateFiles(files, ['/pool/a'], 200)
     await Promise.allSettled(Array.from({ length: 6 }, (_, n) => isolated.read(`/pool/a/${n}`)))
     revive()
     await new Promise(resolve => setImmediate(resolve))
@@ -64,6 +67,32 @@ describe('files on storage that may be dead', () => {
     await new Promise(resolve => setImmediate(resolve))
     revive()
     assert.equal(await again, '/pool/a/again')
+  })
+
+  it('shows nothing of what a caller was told did not happen, when the place comes back', async t => {
+    const folder = await temporaryFolder(t)
+    const path = join(folder, 'claim')
+    const { promise: back, resolve: revive } = Promise.withResolvers<void>()
+    const ends: Promise<unknown>[] = []
+    const slow: TimelyFiles = {
+      ...localFiles,
+      createExclusive: (...args) => later(() => localFiles.createExclusive(...args)),
+      replace: (...args) => later(() => localFiles.replace(...args)),
+    }
+    const later = <T>(work: () => Promise<T>): Promise<T> => {
+      const end = back.then(work)
+      ends.push(end.catch(() => undefined))
+      return end
+    }
+    const isolated = isolateFiles(slow, [folder], 20)
+    await assert.rejects(isolated.createExclusive(path, 'mine'), failure('unavailable', /no answer/))
+    await assert.rejects(isolated.replace(path, 'mine'), failure('unavailable', /no answer/))
+    revive()
+    await Promise.all(ends)
+    assert.deepEqual(await readdir(folder), [])
+    assert.equal(await isolated.createExclusive(path, 'mine'), true)
+    await isolated.replace(path, 'again')
+    assert.equal(await isolated.read(path), 'again')
   })
 
   it('is patient with a queue that moves, however long it is', async () => {

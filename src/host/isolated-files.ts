@@ -1,6 +1,6 @@
 // Files on storage that may be dead: a call that hangs takes a thread with it, so each place gets only a few of them.
 import { Unavailable } from '../volume/errors.ts'
-import type { HostFiles } from './host.ts'
+import type { HostFiles, IsLate, TimelyFiles } from './host.ts'
 
 /** A healthy disk under load answers well within this; beyond it the caller is told, and the call is left to itself. */
 const PATIENCE_MS = 10_000
@@ -15,9 +15,10 @@ const CONFIGFS = '/sys/kernel/config'
 
 /**
  * Files of the kernel pass; any other path belongs to the longest of these roots that it lies in, or to the rest. A call
- * on a place whose calls all hang throws Unavailable, and so does one that hangs; other places do not notice.
+ * on a place whose calls all hang throws Unavailable, and so does one that hangs; other places do not notice. What hangs
+ * goes on by itself; a file that it would create or replace then stays as it is.
  */
-export function isolateFiles(files: HostFiles, roots: readonly string[], patienceMs = PATIENCE_MS): HostFiles {
+export function isolateFiles(files: TimelyFiles, roots: readonly string[], patienceMs = PATIENCE_MS): HostFiles {
   const longestFirst = [...roots, CONFIGFS].sort((a, b) => b.length - a.length)
   const places = new Map<string, Place>()
   const placeOf = (path: string): Place => {
@@ -26,19 +27,19 @@ export function isolateFiles(files: HostFiles, roots: readonly string[], patienc
     places.set(root, place)
     return place
   }
+  const at = async <R>(path: string, verb: string, work: (isLate?: IsLate) => Promise<R>): Promise<R> =>
+    KERNEL.test(path) && !path.startsWith(CONFIGFS) ? await work() : await placeOf(path)(`${verb} ${path}`, work)
   const guard =
     <A extends [path: string, ...rest: unknown[]], R>(verb: string, work: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> =>
-      KERNEL.test(args[0]) && !args[0].startsWith(CONFIGFS)
-        ? await work(...args)
-        : await placeOf(args[0])(`${verb} ${args[0]}`, () => work(...args))
+    (...args: A): Promise<R> =>
+      at(args[0], verb, () => work(...args))
   return {
     read: guard('read', files.read),
     list: guard('list', files.list),
     facts: guard('look at', files.facts),
     space: guard('look for space in', files.space),
-    createExclusive: guard('create', files.createExclusive),
-    replace: guard('write', files.replace),
+    createExclusive: (path, content) => at(path, 'create', isLate => files.createExclusive(path, content, isLate)),
+    replace: (path, content) => at(path, 'write', isLate => files.replace(path, content, isLate)),
     write: guard('write', files.write),
     link: guard('link', files.link),
     readLink: guard('read', files.readLink),
@@ -50,7 +51,7 @@ export function isolateFiles(files: HostFiles, roots: readonly string[], patienc
   }
 }
 
-type Place = <T>(asked: string, work: () => Promise<T>) => Promise<T>
+type Place = <T>(asked: string, work: (isLate: IsLate) => Promise<T>) => Promise<T>
 
 function createPlace(root: string, patienceMs: number): Place {
   let running = 0
@@ -85,7 +86,7 @@ function createPlace(root: string, patienceMs: number): Place {
       begun = performance.now()
       try {
         if (late) throw new Error('its caller has been told already')
-        return await work()
+        return await work(() => late)
       } finally {
         leave()
       }

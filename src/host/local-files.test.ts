@@ -1,9 +1,10 @@
 // Tests of local files beside a reader; what else files must do is in test/contract/host-files.ts.
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { temporaryFolder } from '../../test/fixtures.ts'
+import { failure, temporaryFolder } from '../../test/fixtures.ts'
 import { localFiles as files } from './local-files.ts'
 
 describe('local files', () => {
@@ -37,5 +38,23 @@ describe('local files', () => {
     }
     await writing
     assert.deepEqual(await readdir(folder), ['file'])
+  })
+
+  it('are neither made nor changed for a caller who was told already that they are not, and leave no draft', async t => {
+    const folder = await temporaryFolder(t)
+    const [path, other] = [join(folder, 'file'), join(folder, 'other')]
+    await files.replace(path, 'old')
+    // When it is asked, the new content is written: it takes time, and that is when the caller goes.
+    const seen: number[] = []
+    const isLate = () => seen.push(readdirSync(folder).length) > 0
+    await assert.rejects(
+      files.createExclusive(other, 'new', isLate),
+      failure('unavailable', /write .*other: .*too late/),
+    )
+    await assert.rejects(files.replace(path, 'new', isLate), failure('unavailable', /too late/))
+    assert.deepEqual(seen, [2, 2])
+    assert.deepEqual(await readdir(folder), ['file'])
+    assert.equal(await files.read(path), 'old')
+    assert.equal(await files.createExclusive(other, 'new', () => false), true)
   })
 })

@@ -17,10 +17,11 @@ import {
   unlink,
 } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { Unavailable } from '../volume/errors.ts'
 import { Secret } from '../volume/secret.ts'
-import type { FileFacts, HostFiles, Space } from './host.ts'
+import type { FileFacts, IsLate, Space, TimelyFiles } from './host.ts'
 
-export const localFiles: HostFiles = {
+export const localFiles: TimelyFiles = {
   read: path => unlessAbsent(readFile(path, 'utf8')),
   list: async path => (await unlessAbsent(readdir(path)))?.sort(),
   facts,
@@ -70,9 +71,10 @@ async function space(path: string): Promise<Space> {
   return { total: found.blocks * found.bsize, available: found.bavail * found.bsize }
 }
 
-async function createExclusive(path: string, content: string): Promise<boolean> {
+async function createExclusive(path: string, content: string, isLate?: IsLate): Promise<boolean> {
   const draft = await writeDraft(path, content)
   try {
+    requireInTime(path, isLate)
     await link(draft, path) // unlike rename(2), link(2) never replaces
   } catch (error) {
     if (isCode(error, 'EEXIST')) return false
@@ -84,15 +86,23 @@ async function createExclusive(path: string, content: string): Promise<boolean> 
   return true
 }
 
-async function replace(path: string, content: string): Promise<void> {
+async function replace(path: string, content: string, isLate?: IsLate): Promise<void> {
   const draft = await writeDraft(path, content)
   try {
+    requireInTime(path, isLate)
     await rename(draft, path)
   } catch (error) {
     await unlink(draft)
     throw error
   }
   await syncDirectory(dirname(path))
+}
+
+/** The caller may have undone since what he was told did not happen: a claim must not appear after its unpublish. */
+function requireInTime(path: string, isLate?: IsLate): void {
+  if (isLate?.() !== true) return
+  const found = 'its content was written too late, and the caller has been told already'
+  throw new Unavailable({ asked: `write ${path}`, found, next: 'call again' })
 }
 
 /** Without O_CREAT and O_TRUNC: a file of the kernel takes one write, and is there or not. */

@@ -1,10 +1,11 @@
 // The machine that this process runs on; the only file that starts processes, and the only one that reveals secrets.
 import type { Readable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import { execa } from 'execa'
 import { Cancelled, CommandFailed, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import { Secret } from '../volume/secret.ts'
-import type { Command, Host, Output } from './host.ts'
+import type { Command, Held, Host, Output } from './host.ts'
 import { isolateFiles } from './isolated-files.ts'
 import { localFiles } from './local-files.ts'
 
@@ -23,7 +24,7 @@ export function localHost(roots: readonly string[] = []): Host {
     name: 'local',
     files: isolateFiles(localFiles, roots),
     run: (command, op) => runLocally(command, stuck, op),
-    hold: holdLocally,
+    hold: (command, op) => holdLocally(command, stuck, op),
   }
 }
 
@@ -114,13 +115,7 @@ async function orAbandon(
   const hanging = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () => {
-        stuck.add(asked)
-        op.log.error({ command: asked, hanging: stuck.size }, 'a process does not even end when killed')
-        void running.finally(() => {
-          stuck.delete(asked)
-          op.log.info({ command: asked, hanging: stuck.size }, 'a process that hung has ended')
-        })
-        reject(hangs(asked, 'the process does not even end when killed'))
+        reject(abandon(asked, running, stuck, op))
       },
       command.timeoutMs + 2 * KILL_AFTER_MS,
     )
@@ -132,13 +127,45 @@ async function orAbandon(
   }
 }
 
+/** Counts it until it ends, and answers what its caller is told. */
+function abandon(asked: string, running: Promise<unknown>, stuck: Stuck, op: Op): Unavailable {
+  stuck.add(asked)
+  op.log.error({ command: asked, hanging: stuck.size }, 'a process does not even end when killed')
+  void running.finally(() => {
+    stuck.delete(asked)
+    op.log.info({ command: asked, hanging: stuck.size }, 'a process that hung has ended')
+  })
+  return hangs(asked, 'the process does not even end when killed')
+}
+
 function hangs(asked: string, found: string): Unavailable {
   return new Unavailable({ asked, found, next: 'check the device below it; it is gone, suspended or frozen' })
 }
 
 /** The program echoes a line as soon as it runs, and ends with our end of its pipe: also when we are killed. */
-async function holdLocally(command: Pick<Command, 'file' | 'args'>, op: Op): Promise<() => Promise<void>> {
+async function holdLocally(command: Held, stuck: Stuck, op: Op): Promise<() => Promise<void>> {
   const asked = describe(command)
+  if (op.signal.aborted) throw cancelled(asked)
+  // As of commands: the file that it hangs on would take another process with each call.
+  if (stuck.has(asked)) throw hangs(asked, 'an earlier process still hangs in the kernel')
+  const holder = startHolder(command)
+  const echo = new Promise<'echo'>(resolve => holder.stdout.once('data', () => resolve('echo')))
+  const first = await unlessGivenUp(Promise.race([echo, holder]), command.timeoutMs, op)
+  if (first === 'late' || first === 'gone') {
+    await endHolder(holder, asked, stuck, op)
+    throw first === 'late' ? tooLate(asked, command.timeoutMs) : cancelled(asked)
+  }
+  if (first !== 'echo') {
+    const found = `it ended with ${first.exitCode ?? first.code ?? first.signal}`
+    throw new CommandFailed({ asked, found, next: 'see the log', code: first.exitCode })
+  }
+  op.log.debug({ command: asked }, 'held')
+  return () => letGo(holder, asked)
+}
+
+type Holder = ReturnType<typeof startHolder>
+
+function startHolder(command: Held) {
   const holder = execa(command.file, command.args.map(String), {
     ...ENVIRONMENT,
     reject: false,
@@ -149,29 +176,56 @@ async function holdLocally(command: Pick<Command, 'file' | 'args'>, op: Op): Pro
   })
   holder.stdin.on('error', () => undefined) // it ended without reading: its exit code tells why
   holder.stdin.write('\n')
-  const echo = new Promise<'echo'>(resolve => holder.stdout.once('data', () => resolve('echo')))
-  const first = await Promise.race([echo, holder])
-  if (first !== 'echo') {
-    const found = `it ended with ${first.exitCode ?? first.code ?? first.signal}`
-    throw new CommandFailed({ asked, found, next: 'see the log', code: first.exitCode })
+  return holder
+}
+
+async function unlessGivenUp<T>(answer: Promise<T>, timeoutMs: number, { signal }: Op): Promise<T | 'late' | 'gone'> {
+  const { promise, resolve } = Promise.withResolvers<'late' | 'gone'>()
+  const leave = (): void => resolve('gone')
+  const timer = setTimeout(() => resolve('late'), timeoutMs)
+  signal.addEventListener('abort', leave)
+  try {
+    return await Promise.race([answer, promise])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', leave)
   }
-  op.log.debug({ command: asked }, 'held')
-  return async () => {
-    holder.stdin.end()
-    await holder
-  }
+}
+
+async function endHolder(holder: Holder, asked: string, stuck: Stuck, op: Op): Promise<void> {
+  // Should it begin only now, it ends with its input.
+  holder.stdin.end()
+  holder.kill('SIGKILL')
+  const end = endOf(holder)
+  if ((await Promise.race([end, pause(KILL_AFTER_MS, 'hangs')])) === 'hangs') throw abandon(asked, end, stuck, op)
+}
+
+/** Of itself: its pipes may outlive it, for ssh's shared connection has them too. */
+async function endOf(holder: Holder): Promise<void> {
+  if (!hasEnded(holder)) await new Promise(resolve => holder.nodeChildProcess.once('exit', resolve))
+}
+
+function hasEnded({ nodeChildProcess: { exitCode, signalCode } }: Holder): boolean {
+  return exitCode !== null || signalCode !== null
+}
+
+/** An end that we have not been told of yet shows in how it ended: only the end of its input lets it end well. */
+async function letGo(holder: Holder, asked: string): Promise<void> {
+  const hadEnded = hasEnded(holder)
+  holder.stdin.end()
+  const { exitCode, signal } = await holder
+  if (!hadEnded && exitCode === 0) return
+  throw new Unavailable({
+    asked,
+    found: `it ended with ${exitCode ?? signal}, and not because it was let go`,
+    next: 'call again: what was done meanwhile was not protected by it',
+  })
 }
 
 function meaningOf(command: Command, asked: string, outcome: Outcome): Output {
   const { exitCode, stdout, stderr } = outcome
   if (outcome.isCanceled) throw cancelled(asked)
-  if (outcome.timedOut) {
-    throw new Unavailable({
-      asked,
-      found: `no answer within ${command.timeoutMs} ms`,
-      next: 'check the device and try again',
-    })
-  }
+  if (outcome.timedOut) throw tooLate(asked, command.timeoutMs)
   if (outcome.code === 'ENOENT' && exitCode === undefined) {
     throw new Unavailable({
       asked,
@@ -198,6 +252,10 @@ function meaningOf(command: Command, asked: string, outcome: Outcome): Output {
     })
   }
   return { code: exitCode, stdout, stderr }
+}
+
+function tooLate(asked: string, timeoutMs: number): Unavailable {
+  return new Unavailable({ asked, found: `no answer within ${timeoutMs} ms`, next: 'check the device and try again' })
 }
 
 function cancelled(asked: string): Cancelled {

@@ -34,6 +34,11 @@ export function killableLine(words: readonly string[], token: string, timeoutMs:
   return framed(token, '$?', programLine([...patience, ...words], [`${MARK}=${token}`]))
 }
 
+/** Nothing but the program reads the input or prints: it ends with the one, and its echo is the other. */
+export function heldLine(words: readonly string[], token: string): string {
+  return `exec ${programLine(words, [`${MARK}=${token}`])}`
+}
+
 /**
  * Kills the processes of the call whose token comes on standard input, and waits for their end. A zombie has no
  * environment, and is dead enough.

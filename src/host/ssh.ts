@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Cancelled, CommandFailed, Unavailable } from '../volume/errors.ts'
 import { type Op, SILENT, steady } from '../volume/op.ts'
 import { Secret } from '../volume/secret.ts'
-import type { Command, Host, Output } from './host.ts'
+import type { Command, Held, Host, Output } from './host.ts'
 import { localHost } from './local.ts'
 import {
   ANY_CODE,
@@ -19,11 +19,11 @@ import { sshFiles } from './ssh-files.ts'
 import {
   collectLine,
   HANGS,
+  heldLine,
   killableLine,
   killLine,
   lastingLine,
   NO_RESULT,
-  programLine,
   readResult,
 } from './ssh-lines.ts'
 
@@ -131,7 +131,17 @@ async function runKillable(reach: Reach, { command, words, token, asked }: Asked
   const result = output && !killing ? readResult(output, token, asked) : undefined
   if (result) return result
   if (output && !killing) refuse(reach, asked, output)
-  if (await killing) {
+  return await tellEnd(reach, { command, token, asked }, killing, op)
+}
+
+/** What the caller of a call that was given up is told. */
+async function tellEnd(
+  reach: Reach,
+  { command: { timeoutMs }, token, asked }: Pick<Asked, 'token' | 'asked'> & { command: Held },
+  isStuck: Promise<boolean> | undefined,
+  op: Op,
+): Promise<never> {
+  if (await isStuck) {
     reach.stuck.set(asked, token)
     throw hangs(asked, 'the process does not even end when killed')
   }
@@ -185,18 +195,37 @@ async function requireNotStuck(reach: Reach, asked: string): Promise<void> {
 }
 
 /** The far program ends with its input, and that ends with ours: also when we are killed. */
-async function hold(reach: Reach, command: Pick<Command, 'file' | 'args'>, op: Op): Promise<() => Promise<void>> {
+async function hold(reach: Reach, command: Held, op: Op): Promise<() => Promise<void>> {
   const asked = describe(command, reach.name)
+  await requireNotStuck(reach, asked)
   // What a login shell prints would be taken for the echo; this fails then, and when there is no connection.
   await run(reach, { ...runScript(':', []), timeoutMs: FILES_MS, onAbort: 'kill' }, op)
+  const token = randomBytes(16).toString('hex')
   try {
-    return await reach.client.hold(`exec ${programLine(wordsOf(command))}`, op)
+    const letGo = await reach.client.hold(heldLine(wordsOf(command), token), command, op)
+    return async () => {
+      try {
+        await letGo()
+      } catch (error) {
+        throw endedEarly(asked, error)
+      }
+    }
   } catch (error) {
+    if (error instanceof Unavailable || error instanceof Cancelled)
+      return await tellEnd(reach, { command, token, asked }, isStillThere(reach, token), op)
     if (!(error instanceof CommandFailed)) throw error
     if (error.code === SSH_FAILED) refuse(reach, asked, { code: SSH_FAILED, stdout: '', stderr: '' })
     const { code } = error
     throw new CommandFailed({ asked, found: `it ended with ${code}`, next: 'see the log', code }, { cause: error })
   }
+}
+
+function endedEarly(asked: string, cause: unknown): Unavailable {
+  const found = 'it ended, or the connection to it, before it was let go'
+  return new Unavailable(
+    { asked, found, next: 'call again: what was done meanwhile was not protected by it' },
+    { cause },
+  )
 }
 
 function runScript(script: string, args: readonly string[]): Pick<Command, 'file' | 'args'> {

@@ -1,10 +1,10 @@
 // Tests of locks: a held lock is worth a retry, and a tool's own exit code passes through.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, readdirSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
-import { failure, locked, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { failure, locked, recordingLogger, temporaryFolder, testOp } from '../../test/fixtures.ts'
 import { waitUntil } from '../../test/patience.ts'
 import { fakeHost } from '../host/fake.ts'
 import type { Host } from '../host/host.ts'
@@ -13,6 +13,21 @@ import { CommandFailed } from '../volume/errors.ts'
 import { runLocked, underLock } from './flock.ts'
 
 const op = testOp()
+
+/** The processes that have the file open: who holds its lock, and who waits for it. */
+const holdersOf = (path: string): number[] =>
+  readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name) && filesOf(name).includes(path))
+    .map(Number)
+
+const filesOf = (pid: string): string[] => {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map(fd => readlinkSync(`/proc/${pid}/fd/${fd}`))
+  } catch {
+    return [] // it ended meanwhile, or is not ours
+  }
+}
+
 const tool = { file: 'tool', args: ['-x'], okCodes: [0, 3], timeoutMs: 1000, onAbort: 'finish' } as const
 const run = async (code: number) =>
   await runLocked(fakeHost([{ run: locked('tool -x'), code }]), '/dev/loop7', tool, op)
@@ -83,6 +98,65 @@ describe('a lock whose file goes with it', () => {
     assert.equal(pairs.length, 18)
     for (const [begins = '', ends = ''] of pairs) assert.equal(begins.split(' ')[0], ends.split(' ')[0])
     assert.deepEqual(readdirSync(dirname(path)), [])
+  })
+
+  it('is let go also when the file cannot be removed, which stays; what the work answers or throws passes', async t => {
+    const path = join(await temporaryFolder(t), 'one')
+    const lines: string[] = []
+    const noted = { ...op, log: recordingLogger(lines) }
+    const hung = async () => {
+      throw new Error('the disk hangs')
+    }
+    const wish = { path, isKept: hung }
+    assert.equal(await underLock(localHost(), wish, noted, async () => 'done'), 'done')
+    assert.match(lines.join('\n'), /"warn".*the disk hangs.*the file of a lock stays/)
+    const fails = async () => {
+      throw new Error('the work failed')
+    }
+    await assert.rejects(underLock(localHost(), wish, op, fails), /the work failed/)
+    const real = localHost()
+    const files = { ...real.files, removeFile: hung }
+    assert.equal(await underLock({ ...real, files }, { path, isKept }, op, async () => 'done'), 'done')
+    assert.equal(existsSync(path), true)
+    assert.equal(await underLock(real, { path, isKept, waitSeconds: 0 }, op, async () => 'again'), 'again')
+    assert.equal(existsSync(path), false)
+  })
+
+  it('that ended before the work did makes its result worthless, but hides no error of the work', async t => {
+    const path = join(await temporaryFolder(t), 'one')
+    const lines: string[] = []
+    const noted = { ...op, log: recordingLogger(lines) }
+    const endLock = async () => {
+      for (const pid of holdersOf(path)) process.kill(pid, 'SIGKILL')
+    }
+    await assert.rejects(underLock(localHost(), { path, isKept }, op, endLock), failure('unavailable', /it ended with/))
+    const fails = async () => {
+      await endLock()
+      throw new Error('the work failed')
+    }
+    await assert.rejects(underLock(localHost(), { path, isKept }, noted, fails), /the work failed/)
+    assert.match(lines.join('\n'), /"warn".*a lock ended before the work that needed it/)
+  })
+
+  it('is not waited for longer than its disk may take, nor by a caller who has gone', async t => {
+    const path = join(await temporaryFolder(t), 'one')
+    const asked: number[] = []
+    const hold: Host['hold'] = async ({ timeoutMs }) => {
+      asked.push(timeoutMs)
+      return async () => undefined
+    }
+    await underLock({ ...fakeHost([]), hold }, { path, isKept }, op, async () => undefined)
+    await underLock({ ...fakeHost([]), hold }, { path, isKept, waitSeconds: 0 }, op, async () => undefined)
+    assert.deepEqual(asked, [15_000, 10_000])
+    const never = () => assert.fail('it worked without the lock')
+    const caller = new AbortController()
+    await underLock(localHost(), { path, isKept }, op, async () => {
+      const waiting = underLock(localHost(), { path, isKept, waitSeconds: 60 }, testOp(caller.signal), never)
+      await waitUntil('two that have it open', () => holdersOf(path).length === 2)
+      caller.abort()
+      await assert.rejects(waiting, failure('cancelled'))
+      assert.equal(holdersOf(path).length, 1)
+    })
   })
 
   it('of a driver that was killed leaves nothing but its file, which the next one takes', async t => {

@@ -10,6 +10,8 @@ const LOCK_HELD = 75
 const LOCK_MOVED = 76
 /** udev locks a device for a moment when it probes it; a tool that an earlier driver left behind keeps it for longer. */
 const WAIT_SECONDS = 5
+/** Beyond its wait, a lock whose file's disk answers is there within this, also on a machine that is under load. */
+const START_SECONDS = 10
 
 /**
  * Runs the command under an exclusive lock on a file or device. flock replaces itself by the tool (--no-fork), so the
@@ -44,20 +46,32 @@ export interface LockWish {
 
 /**
  * Runs the work under an exclusive lock across all processes of the host, on a file that is made for it and removed
- * afterwards unless it is to be kept. Throws OperationPending when another process keeps the lock.
+ * afterwards unless it is to be kept. Throws OperationPending when another process keeps the lock, and Unavailable when
+ * the lock had ended before the work did. What the work throws itself comes first.
  */
-export async function underLock<T>(
-  host: Host,
-  { path, isKept, waitSeconds = WAIT_SECONDS }: LockWish,
-  op: Op,
-  work: () => Promise<T>,
-): Promise<T> {
+export async function underLock<T>(host: Host, wish: LockWish, op: Op, work: () => Promise<T>): Promise<T> {
+  const { path, waitSeconds = WAIT_SECONDS } = wish
   const release = await holdFile(host, path, waitSeconds, op)
+  let isDone = false
   try {
-    return await work()
+    const result = await work()
+    isDone = true
+    return result
   } finally {
+    await removeUnlessKept(host, wish, op)
+    await release().catch((error: unknown) => {
+      if (isDone) throw error
+      op.log.warn({ lock: path, cause: String(error) }, 'a lock ended before the work that needed it')
+    })
+  }
+}
+
+/** A file that stays is taken by the next one; a lock that stays would keep everybody away. */
+async function removeUnlessKept(host: Host, { path, isKept }: LockWish, op: Op): Promise<void> {
+  try {
     if (!(await isKept())) await host.files.removeFile(path)
-    await release()
+  } catch (error) {
+    op.log.warn({ lock: path, cause: String(error) }, 'the file of a lock stays')
   }
 }
 
@@ -72,9 +86,11 @@ const LOCK_TRIES = 100
  */
 async function holdFile(host: Host, path: string, waitSeconds: number, op: Op): Promise<() => Promise<void>> {
   await host.files.makeDirectory(dirname(path))
+  const args = [...locking(path, waitSeconds), ...proving(path)]
+  const command = { file: 'flock', args, timeoutMs: (waitSeconds + START_SECONDS) * 1000 }
   for (let tries = 0; tries < LOCK_TRIES; tries += 1) {
     try {
-      return await host.hold({ file: 'flock', args: [...locking(path, waitSeconds), ...proving(path)] }, op)
+      return await host.hold(command, op)
     } catch (error) {
       if (error instanceof CommandFailed && error.code === LOCK_MOVED) continue
       if (!(error instanceof CommandFailed && error.code === LOCK_HELD)) throw error

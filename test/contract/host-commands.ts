@@ -117,8 +117,8 @@ function ends(host: Runs): Tests {
     async 'are killed when their time is up'(t) {
       const note = join(await temporaryFolder(t), 'pid')
       await assert.rejects(
-        host.run(sh(`${NOTE}; exec sleep 60`, { timeoutMs: 1500 }, note), testOp()),
-        failure('unavailable', /no answer within 1500 ms/),
+        host.run(sh(`${NOTE}; exec sleep 60`, { timeoutMs: 5000 }, note), testOp()),
+        failure('unavailable', /no answer within 5000 ms/),
       )
       assert.equal(isAlive(pidIn(note)), false)
     },
@@ -167,7 +167,45 @@ function held(host: Runs): Tests {
       const ending = (script: string) => host.hold(sh(script), testOp())
       await assert.rejects(ending('exit 75'), (error: CommandFailed) => error.code === 75)
       await assert.rejects(ending('exit 0'), (error: CommandFailed) => error.code === 0)
-      await assert.rejects(host.hold({ file: 'no-such-program-7f', args: [] }, testOp()), CommandFailed)
+      await assert.rejects(
+        host.hold({ file: 'no-such-program-7f', args: [], timeoutMs: 20_000 }, testOp()),
+        CommandFailed,
+      )
+    },
+
+    async 'that are to be held, but do not echo in time, are killed'(t) {
+      const note = join(await temporaryFolder(t), 'pid')
+      await assert.rejects(
+        host.hold(sh(`${NOTE}; exec sleep 60`, { timeoutMs: 1500 }, note), testOp()),
+        failure('unavailable', /no answer within 1500 ms/),
+      )
+      assert.equal(isAlive(pidIn(note)), false)
+    },
+
+    async 'that are to be held are killed when the caller goes before, and do not start when he has gone'(t) {
+      const note = join(await temporaryFolder(t), 'pid')
+      const caller = new AbortController()
+      const holding = host.hold(sh(`${NOTE}; exec sleep 60`, {}, note), testOp(caller.signal))
+      await waitUntil('its note', () => existsSync(note))
+      caller.abort()
+      await assert.rejects(holding, failure('cancelled'))
+      assert.equal(isAlive(pidIn(note)), false)
+      await assert.rejects(host.hold(sh(`${NOTE}; cat`, {}, `${note}2`), testOp(caller.signal)), failure('cancelled'))
+      assert.equal(existsSync(`${note}2`), false)
+    },
+
+    async 'that are held stay when the caller goes'() {
+      const caller = new AbortController()
+      const letGo = await host.hold(sh('exec cat'), testOp(caller.signal))
+      caller.abort()
+      await letGo()
+    },
+
+    async 'that are held, but end before they are let go, are told of then'(t) {
+      const note = join(await temporaryFolder(t), 'pid')
+      const letGo = await host.hold(sh(`${NOTE}; exec cat`, {}, note), testOp())
+      process.kill(pidIn(note), 'SIGKILL')
+      await assert.rejects(letGo(), failure('unavailable', /it ended.* let go/))
     },
   }
 }

@@ -4,7 +4,7 @@ import { SILENT, steady } from '../../src/volume/op.ts'
 
 const host = sshHost(JSON.parse(process.env['SSH_SETTINGS'] ?? ''))
 await host.hold(
-  { file: 'flock', args: ['--exclusive', '--no-fork', process.argv[2] ?? '', 'cat'] },
+  { file: 'flock', args: ['--exclusive', '--no-fork', process.argv[2] ?? '', 'cat'], timeoutMs: 20_000 },
   steady({ log: SILENT }),
 )
 process.stdout.write('held\n')

@@ -63,8 +63,8 @@ describe('a command', () => {
   it('is killed over there with all that it started', async t => {
     const note = join(await temporaryFolder(t), 'pid')
     await assert.rejects(
-      host.run(sh(`${NOTE}; sleep 61; echo`, { timeoutMs: 1500 }, note), testOp()),
-      failure('unavailable', /no answer within 1500 ms/),
+      host.run(sh(`${NOTE}; sleep 61; echo`, { timeoutMs: 5000 }, note), testOp()),
+      failure('unavailable', /no answer within 5000 ms/),
     )
     assert.equal(isAlive(pidIn(note)), false)
     assert.throws(() => execFileSync('pgrep', ['-x', '-f', 'sleep 61']))
@@ -112,7 +112,8 @@ describe('a connection', () => {
     await assert.rejects(attempt(t, stranger), failure('unavailable', /does not accept/))
     await assert.rejects(attempt(t, { port: 1 }, 'finish'), failure('unavailable', /Connection refused/))
     const strange = other({ controlDir: await temporaryFolder(t), ...stranger })
-    await assert.rejects(strange.hold({ file: 'cat', args: [] }, testOp()), failure('unavailable', /does not accept/))
+    const cat = { file: 'cat', args: [], timeoutMs: 20_000 }
+    await assert.rejects(strange.hold(cat, testOp()), failure('unavailable', /does not accept/))
     for (const bad of [
       { address: '-oProxyCommand=id' },
       { user: '-l' },
@@ -147,6 +148,16 @@ describe('a program that is held', () => {
     assert.equal(isFree(), false)
     driver.kill('SIGKILL')
     await waitUntil('a free lock', isFree)
+  })
+
+  it('is not taken for held when the connection was lost meanwhile', async () => {
+    const letGo = await host.hold(sh('exec cat'), testOp())
+    await sshd.kill()
+    await sshd.start()
+    await assert.rejects(
+      letGo(),
+      failure('unavailable', /^sh -c exec cat sh on 127\.0\.0\.1: it ended, or the connection/),
+    )
   })
 })
 

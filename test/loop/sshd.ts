@@ -72,6 +72,8 @@ const configuration = (port: number, at: (name: string) => string): string =>
     'StrictModes no',
     'PasswordAuthentication no',
     'PermitRootLogin prohibit-password',
+    // Tests connect in crowds: beyond ten that have not logged in, sshd turns some away at random.
+    'MaxStartups 200',
     '',
   ].join('\n')
 
