@@ -41,6 +41,8 @@ export interface Subject {
   readonly volume?: VolumeId | undefined
   readonly changed?: Date | undefined
   readonly size?: Bytes | undefined
+  /** Of a device: at the next look its name may be another’s. */
+  readonly sequence?: string | undefined
 }
 
 export interface Finding extends Subject {
@@ -65,8 +67,8 @@ export function trouble(verdict: Exclude<Verdict, 'ok'>, subject: Subject, what:
 }
 
 /** Two looks at one trouble of one object have the same key. */
-export function keyOf({ kind, name, verdict, repair }: Finding): string {
-  return [kind, name, verdict, repair?.do ?? ''].join(' ')
+export function keyOf({ kind, name, sequence, verdict, repair }: Finding): string {
+  return [kind, name, sequence ?? '', verdict, repair?.do ?? ''].join(' ')
 }
 
 export function describeRepair(repair: Repair): string {

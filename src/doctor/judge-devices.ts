@@ -26,6 +26,7 @@ function judgeDevice(records: Records, own: OwnDevice): Finding {
     volume: id,
     changed: kept?.changed,
     size: device.size,
+    sequence: device.sequence,
   }
   if (isLastWay) {
     return trouble('ghost', subject, {
@@ -105,7 +106,8 @@ function usersOf(records: Records, own: OwnDevice): string[] {
 /** A view is made just before it is bound, and goes with the last target. */
 function judgeView(records: Records, own: OwnDevice, { device }: Attachment): Finding {
   const id = idBelow(own)
-  const subject: Subject = { kind: 'view', name: device.path, volume: id, size: device.size }
+  const { path, size, sequence } = device
+  const subject: Subject = { kind: 'view', name: path, volume: id, size, sequence }
   const noted = id === undefined ? 'no' : records.noted(id)
   const isBound = records.node.mounts.some(mount => records.shownBy(mount)?.device.path === device.path)
   if (id === undefined || isBound || noted === 'unreadable') return ok(subject)

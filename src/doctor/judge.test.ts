@@ -31,6 +31,7 @@ import {
 } from '../../test/doctor-scene.ts'
 import { GIB } from '../../test/fixtures.ts'
 import { filesystemUuid } from '../volume/ids.ts'
+import { keyOf } from './finding.ts'
 import { judge } from './judge.ts'
 
 const IN_ORDER: Readonly<Record<string, Scene>> = {
@@ -173,6 +174,21 @@ test('every object in order is one finding', () => {
       'orphan mount /view',
     ].sort(),
   )
+})
+
+test('the trouble of a device or a view is another one when another disk has its name', () => {
+  const keys = (sequence: string) =>
+    [
+      onlyDevice({ device: deviceAt(1, { sequence }) }),
+      { entries: [BLOCK], devices: [bare()], mounts: [], others: [{ ...VIEW, device: { ...VIEW.device, sequence } }] },
+    ].flatMap(scene =>
+      judge(surveyOf(scene))
+        .filter(({ verdict, kind }) => verdict === 'orphan' && ['device', 'view'].includes(kind))
+        .map(keyOf),
+    )
+  assert.equal(keys('1').length, 2)
+  assert.deepEqual(keys('1'), keys('1'))
+  for (const [n, key] of keys('1').entries()) assert.notEqual(keys('2')[n], key)
 })
 
 test('a pool that was not seen has no orphans and no ghosts: its entries are judged by what the kernel shows', () => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
 import { underLock } from '../linux/flock.ts'
+import { DriverError } from '../volume/errors.ts'
 import { digest } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import type { SnapshotId, VolumeId } from '../volume/types.ts'
@@ -59,4 +60,27 @@ export async function copyAlone<T>(
 ): Promise<T> {
   const wish = { path: lockPath(place, target), isKept: async () => false, waitSeconds: 0 }
   return await underLock(place.host, wish, op, work)
+}
+
+/** As `lockPath` names them. */
+const LOCK = /^[0-9a-f]{64}$/
+
+/**
+ * Removes the locks that a process left when it died, each while nobody has it. Those of these volumes stay: they go with
+ * the volume, and over ssh each costs a round trip.
+ */
+export async function sweepLocks({ host, root }: Place, volumes: readonly VolumeId[], op: Op): Promise<void> {
+  const folder = join(root, 'locks')
+  const kept = new Set(volumes.map(id => digest(id)))
+  const names = ((await host.files.list(folder)) ?? []).filter(name => LOCK.test(name) && !kept.has(name))
+  for (const name of names) {
+    const wish = { path: join(folder, name), isKept: async () => false, waitSeconds: 0 }
+    try {
+      await underLock(host, wish, op, async () => undefined)
+    } catch (error) {
+      // Somebody works under it now, or it cannot be had: neither keeps the driver from starting.
+      if (!(error instanceof DriverError)) throw error
+      op.log.info({ lock: wish.path, cause: error.message }, 'left as it is')
+    }
+  }
 }

@@ -78,9 +78,11 @@ async function create(workshop: Workshop, task: Task, op: Op): Promise<Snapshot>
   const present = await find(place, id)
   if (present?.ready === true) await pool.release(present.source, copierTo(id)) // a crash may have left it
   if (present && (present.ready || present.source !== source)) return present
-  if (!present) await clone(workshop, task, op)
+  const isCut = !present && (await clone(workshop, task, op))
   const cut = present ?? (await find(place, id))
   if (cut?.ready === true) return cut
+  // Whoever deleted it was told that it is gone: another must not appear for a call from before that.
+  if (isCut && !cut) throw new OperationPending({ asked, found: 'it was deleted meanwhile', next: 'call again' })
   try {
     const work = (own: Op) => copyAlone(place, id, own, () => copyAtRest(workshop, task, own))
     await copies.run({ asked, target: id, request: source, patienceMs: patienceMs.snapshot }, work, op)
@@ -93,17 +95,22 @@ async function create(workshop: Workshop, task: Task, op: Op): Promise<Snapshot>
   throw new OperationPending({ asked, found: 'it is not cut yet, or was deleted meanwhile', next: 'call again' })
 }
 
-/** At one instant, also of a volume in use; makes nothing where the filesystem cannot do it. */
-async function clone({ place, pool }: Workshop, { asked, wanted }: Task, op: Op): Promise<void> {
+/**
+ * At one instant, also of a volume in use; makes nothing where the filesystem cannot do it. True when there is a snapshot
+ * then: this one, or one that another process has cut in the meantime.
+ */
+async function clone({ place, pool }: Workshop, { asked, wanted }: Task, op: Op): Promise<boolean> {
   const { host } = place
   const origin = originOf(await pool.get(wanted.source))
   const { path } = await pool.backing(wanted.source)
   const occupied = (await host.files.facts(path))?.allocated ?? 0n
   await requireRoom(asked, place, occupied)
+  let isCloned = false
   const isMade = await inDraft(place, wanted.id, async draft => {
     const data = join(draft, 'data')
     const created = now()
-    if (!(await cloneFile(host, path, data, op))) return false
+    isCloned = await cloneFile(host, path, data, op)
+    if (!isCloned) return false
     await syncFile(host, data, op)
     const { size = 0n, allocated = 0n } = (await host.files.facts(data)) ?? {}
     const document = { ...wanted, size: String(size), occupied: String(allocated), created, origin }
@@ -112,6 +119,7 @@ async function clone({ place, pool }: Workshop, { asked, wanted }: Task, op: Op)
     return await host.files.rename(draft, folderOf(place, wanted.id))
   })
   if (isMade) op.log.info({ snapshot: wanted.id, volume: wanted.source }, 'snapshot cut')
+  return isCloned
 }
 
 /** The volume is held from before the cut until its last byte is read, also by whoever goes on after a crash. */

@@ -1,12 +1,14 @@
 // Tests of the file pool's own races, held still at the instants that the contract can only hope to hit.
 import assert from 'node:assert/strict'
-import { readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { failure, MIB, MOUNT, temporaryFolder, testOp } from '../../test/fixtures.ts'
-import { fakeHost } from '../host/fake.ts'
+import { fakeHost, type Line } from '../host/fake.ts'
 import type { HostFiles } from '../host/host.ts'
-import { encodeVolumeId } from '../volume/ids.ts'
+import { localHost } from '../host/local.ts'
+import { underLock } from '../linux/flock.ts'
+import { digest, encodeVolumeId } from '../volume/ids.ts'
 import type { VolumeSpec } from '../volume/types.ts'
 import { filePool } from './file.ts'
 
@@ -24,9 +26,9 @@ const spec: VolumeSpec = {
 const claim = { node: 'n1', readonly: false, capability: MOUNT, blank: true }
 
 /** A pool with one volume, on a host whose file calls a test may replace. */
-async function setUp(t: TestContext) {
+async function setUp(t: TestContext, script: readonly Line[] = []) {
   const folder = await temporaryFolder(t)
-  const host = fakeHost([])
+  const host = fakeHost(script)
   const replaced: Partial<HostFiles> = {}
   const files = new Proxy(host.files, { get: (real, key: keyof HostFiles) => replaced[key] ?? real[key] })
   const config = { type: 'file', path: folder, overcommit: 1, sectorSize: 512 } as const
@@ -101,6 +103,42 @@ describe('the sweep', () => {
     assert.deepEqual([await readdir(at('trash')), await readdir(at('drafts'))], [[`${id}.1`], ['young']])
     await rm(at('drafts', 'young'))
   })
+
+  it('removes locks that nobody has, and neither those of volumes nor what is no lock', async t => {
+    const { pool, at } = await setUp(t)
+    const host = localHost()
+    const config = { type: 'file', path: at(), overcommit: 1, sectorSize: 512 } as const
+    await pool.alone(id, op, async () => undefined)
+    await mkdir(at('locks'), { recursive: true })
+    const [own, dead, busy] = [id, 'dead', 'busy'].map(digest) as [string, string, string]
+    for (const name of [own, dead, 'notes.txt']) await writeFile(at('locks', name), '')
+    await underLock(host, { path: at('locks', busy), isKept: async () => true }, op, async () => {
+      await filePool.open(host, 'p', config)
+      assert.deepEqual(await readdir(at('locks')), [own, busy, 'notes.txt'].sort())
+    })
+    await filePool.open(host, 'p', config)
+    assert.deepEqual(await readdir(at('locks')), [own, 'notes.txt'].sort())
+  })
+})
+
+it('a snapshot that is deleted as soon as it shows is not made again by the call that cut it', async t => {
+  const clone = [{ run: /^cp --reflink=always / }, { run: /^sync / }]
+  const copy = [{ run: /^cp --reflink=never / }, { run: /^sync / }]
+  const { pool, files, replaced, at } = await setUp(t, [...clone, ...copy])
+  const { snapshots } = pool
+  assert.ok(snapshots)
+  const snapshot = snapshots.idFor('cut')
+  replaced.rename = async (from, to) => {
+    delete replaced.rename
+    const isMade = await files.rename(from, to)
+    await snapshots.delete(snapshot, op)
+    return isMade
+  }
+  await assert.rejects(
+    snapshots.create({ id: snapshot, name: 'cut', source: id }, async () => undefined, op),
+    failure('aborted', /deleted meanwhile/),
+  )
+  assert.deepEqual([await readdir(at('snapshots')), await readdir(at('drafts'))], [[], []])
 })
 
 it('creating removes its draft when it fails half-way', async t => {

@@ -74,7 +74,7 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'loop',
     needs: ['root', 'tools', 'loop', 'ssh'],
-    run: perProcess('test/loop/**/*.test.ts', 45 * MINUTE, availableParallelism()),
+    run: perProcess('test/loop/**/*.test.ts', 90 * MINUTE, availableParallelism()),
   },
   {
     name: 'chaos',
@@ -95,5 +95,5 @@ export const LAYERS: readonly Layer[] = [
     onlyByName: true,
   },
   // Most labs have one or two VMs of one processor each; memory for seven labs is not everywhere.
-  { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 60 * MINUTE, 2) },
+  { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 120 * MINUTE, 2) },
 ]

@@ -12,7 +12,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { refused, useDriver } from './harness.ts'
+import { waitUntil } from '../patience.ts'
+import { outcome, refused, useDriver } from './harness.ts'
 import { backingOf, hasSysResource, run } from './machine.ts'
 import { capabilityOf, MIB, type TestVolume } from './volume.ts'
 
@@ -213,16 +214,7 @@ test('a frozen filesystem is an error within seconds, again and again, and other
     await refused(volume.stats(volume.staging, 30_000), 'UNAVAILABLE', /frozen|hangs/)
     assert.deepEqual(await poolCondition(volume), IN_ORDER)
     thaw()
-    // What hung has to end first.
-    const limit = Date.now() + 60_000
-    while (
-      Date.now() < limit &&
-      !(await nodeCondition(volume).then(
-        () => true,
-        () => false,
-      ))
-    )
-      await new Promise(resolve => setTimeout(resolve, 100))
+    await waitUntil('what hung has ended', async () => (await outcome(nodeCondition(volume))) === 'OK')
     await inOrder(volume)
   }
 })

@@ -3,13 +3,16 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { after, afterEach, beforeEach } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { status } from '@grpc/grpc-js'
 import { readConfig } from '../../src/app/config.ts'
 import { controllerSite, hostOf, nodeSite } from '../../src/app/wire.ts'
 import type { ControllerSite } from '../../src/controller/site.ts'
 import type { Command, Host, Output } from '../../src/host/host.ts'
 import type { NodeSite } from '../../src/node/site.ts'
+import { answerOf } from '../../src/rpc/client.ts'
 import { CommandFailed } from '../../src/volume/errors.ts'
+import { PATIENCE_MS } from '../patience.ts'
 import { Driver, type DriverOptions } from './driver.ts'
 import { clear, loopsBelow, mountsBelow } from './machine.ts'
 import { poolFilesystem } from './pool-filesystem.ts'
@@ -44,6 +47,22 @@ export const outcome = async (call: Promise<unknown>): Promise<Code> =>
     () => 'OK' as const,
     (error: unknown) => status[(error as { code?: number }).code ?? status.UNKNOWN] as Code,
   )
+
+/**
+ * Calls again while the answer says so, as an orchestrator does: a driver that has just started may be settling the volume,
+ * and what hung or was killed may not have ended. Every other answer is the caller's.
+ */
+export const again = async <T>(call: () => Promise<T>): Promise<T> => {
+  const deadline = Date.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!['UNAVAILABLE', 'ABORTED'].includes(answerOf(error)?.name ?? '') || Date.now() > deadline) throw error
+    }
+    await sleep(100)
+  }
+}
 
 export interface Bench {
   readonly driver: Driver
@@ -151,7 +170,9 @@ const takeDown = async (
   const problems: string[] = []
   if (!context.passed) context.diagnostic(`refusals and errors of the driver:\n${complaints(driver, mark)}`)
   for (const volume of volumes.toReversed()) {
-    await volume.teardown().catch((error: unknown) => problems.push(`teardown of ${volume.name}: ${String(error)}`))
+    await again(() => volume.teardown()).catch((error: unknown) =>
+      problems.push(`teardown of ${volume.name}: ${String(error)}`),
+    )
   }
   const found = [...problems, ...leftovers(driver)]
   if (found.length === 0) return

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { markerPage } from '../../src/linux/format-marker.ts'
-import { outcome, refused, useDriver } from './harness.ts'
+import { again, outcome, refused, useDriver } from './harness.ts'
 import { loopsBelow, mountsAt, poke, run, sha256 } from './machine.ts'
 import { hasWritten, holdsDevice, stopMkfs } from './mkfs.ts'
 import type { TestVolume } from './volume.ts'
@@ -90,7 +90,7 @@ for (const as of ['ext4', 'xfs'] as const) {
       await driver.kill()
       await mkfs.kill()
       await driver.start()
-      await volume.stage()
+      await again(() => volume.stage())
       assert.deepEqual(
         mountsAt(volume.staging).map(({ fsType }) => fsType),
         [as],
@@ -109,7 +109,7 @@ for (const as of ['ext4', 'xfs'] as const) {
     assert.deepEqual(mountsAt(volume.staging), [])
     mkfs.resume()
     await mkfs.gone()
-    await volume.stage()
+    await again(() => volume.stage())
     writeFileSync(join(volume.staging, 'file'), 'data')
     await volume.unstage()
     await volume.stage()
@@ -125,7 +125,7 @@ test('check 4: an unfinished xfs that bears the mark of its format is formatted 
   poke(volume.data, [126, '\x01']) // sb_inprogress, as mkfs.xfs leaves it when killed between its first and last write
   clearState()
   await driver.start()
-  await volume.stage()
+  await again(() => volume.stage())
   assert.equal(mountsAt(volume.staging).length, 1)
 })
 

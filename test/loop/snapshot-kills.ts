@@ -81,7 +81,7 @@ export const killTests = (bench: Bench, type: PoolFilesystem): void => {
       await survive(async () => {
         id = (await cutter.ask(source, name)).snapshot_id
       })
-      await waitUntil('ready to use', async () => (await cutter.ask(source, name)).ready_to_use)
+      await cutter.cut(source, name)
       const clone = bench.volume({ as: 'block', size: SIZE })
       await survive(() => clone.create(fromVolume(source)))
       const restored = bench.volume({ as: 'block', size: SIZE + MIB })

@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { filesystemUuid } from '../../src/volume/ids.ts'
 import { waitUntil } from '../patience.ts'
 import { rounds } from '../scale.ts'
-import { type Bench, refused, useDriver } from './harness.ts'
+import { again, type Bench, refused, useDriver } from './harness.ts'
 import { recordsIn } from './log-writer.ts'
 import { mountsAt, poke, run, sha256 } from './machine.ts'
 import { clones, type PoolFilesystem } from './pool-filesystem.ts'
@@ -46,10 +46,10 @@ export const cutterOf = ({ driver, defer }: Bench): Cutter => {
     async cut(source, name) {
       count += 1
       const own = name ?? `snap-${count}`
-      let snapshot = await ask(source, own)
+      let snapshot = await again(() => ask(source, own))
       defer(() => remove(snapshot.snapshot_id))
       await waitUntil('ready to use', async () => {
-        snapshot = await ask(source, own)
+        snapshot = await again(() => ask(source, own))
         return snapshot.ready_to_use
       })
       return snapshot
@@ -164,7 +164,7 @@ export const snapshotTests = (type: PoolFilesystem): void => {
         return [randomInt(0, (size - length) / 512) * 512, randomBytes(length)]
       })
       poke(isLive ? source.device : source.data, ...pieces)
-      const { snapshot_id: id } = await cutter.ask(source, `round-${round}`)
+      const { snapshot_id: id } = await cutter.cut(source, `round-${round}`)
       kept.push({ id, sum: sha256(isLive ? source.device : source.data) })
       const chosen = kept[randomInt(0, kept.length)]
       assert.ok(chosen)

@@ -5,14 +5,16 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { outcome, refused, useDriver } from '../../loop/harness.ts'
+import { again, outcome, refused, useDriver } from '../../loop/harness.ts'
 import { findProcesses, mountsAt, run } from '../../loop/machine.ts'
 import { MIB, type TestVolume } from '../../loop/volume.ts'
 import { persist } from './retry.ts'
 
 const bench = useDriver()
-/** What kubelet's own patience allows for. */
+/** What kubelet's own patience allows for, on a machine that is not much slower than a node. */
 const ANSWER_MS = 2_000
+/** How much longer than while all is well an answer may take. */
+const SLACK = 8
 /** An error within seconds; every call below must be answered, whatever the answer is. */
 const ERROR_MS = 15_000
 const CALLS = 100
@@ -31,6 +33,21 @@ const published = async (as: 'ext4' | 'xfs' | 'block'): Promise<Published> => {
   const volume = await bench.volume({ as }).up()
   const target = await volume.publishAt(bench.path(`t-${as}`))
   return { volume, target }
+}
+
+/** How long this machine may take for an answer of a volume that nothing is wrong with: by what all of these take now. */
+const answerTime = async (all: readonly Published[]): Promise<number> => {
+  let slowest = 0
+  for (let round = 0; round < 4; round += 1) {
+    await Promise.all(
+      all.map(async ({ volume, target }) => {
+        const began = performance.now()
+        await volume.stats(target)
+        slowest = Math.max(slowest, performance.now() - began)
+      }),
+    )
+  }
+  return Math.max(ANSWER_MS, Math.ceil(SLACK * slowest))
 }
 
 /** Freezes the filesystem; it is thawed after the test, and by a watchdog should the test process die before. */
@@ -66,12 +83,13 @@ const keepAsking = (ask: () => Promise<unknown>): { stop: () => Promise<string[]
 }
 
 for (const as of ['ext4', 'xfs'] as const) {
-  test(`with a frozen ${as} and a truncated file, ${CALLS} stats calls on the others answer in under 2 s`, async t => {
+  test(`with a frozen ${as} and a truncated file, ${CALLS} stats calls on the others answer as ever`, async t => {
     const frozen = await published(as)
     const truncated = await published(as === 'ext4' ? 'xfs' : 'ext4')
     const others = [await published('ext4'), await published('xfs'), await published('block')]
     writeFileSync(join(frozen.target, 'file'), 'data', { flush: true })
 
+    const limit = await answerTime([frozen, truncated, ...others])
     truncateSync(truncated.volume.data, truncated.volume.size / 2)
     const { thaw } = freeze(frozen.volume.staging)
     try {
@@ -84,13 +102,13 @@ for (const as of ['ext4', 'xfs'] as const) {
         others.map(async ({ volume, target }, lane) => {
           for (let n = lane; n < CALLS; n += others.length) {
             const began = performance.now()
-            const { volume_condition, usage } = await volume.stats<Stats>(target, ANSWER_MS)
+            const { volume_condition, usage } = await volume.stats<Stats>(target, limit)
             slowest = Math.max(slowest, performance.now() - began)
             assert.deepEqual([volume_condition?.abnormal, usage.length > 0], [false, true])
           }
         }),
       )
-      t.diagnostic(`the slowest of ${CALLS} answers took ${Math.round(slowest)} ms`)
+      t.diagnostic(`the slowest of ${CALLS} answers took ${Math.round(slowest)} of ${limit} ms`)
       const [whileFrozen = [], whileTruncated = []] = await Promise.all(noise.map(async each => await each.stop()))
       assert.deepEqual([...new Set(whileFrozen)], ['UNAVAILABLE'])
       assert.ok(whileTruncated.length > 0)
@@ -101,7 +119,8 @@ for (const as of ['ext4', 'xfs'] as const) {
       thaw()
     }
 
-    const { volume_condition: thawed } = await frozen.volume.stats<Stats>(frozen.target)
+    // What hung has to end first.
+    const { volume_condition: thawed } = await again(() => frozen.volume.stats<Stats>(frozen.target))
     assert.equal(thawed?.abnormal, false)
     writeFileSync(join(frozen.target, 'file'), 'more data', { flush: true })
     await frozen.volume.unpublishAt(frozen.target)
@@ -125,6 +144,7 @@ test('a truncated backing file is an abnormal condition or an error', async t =>
 test('every other call for a frozen volume is answered, and none of them stops another volume', async t => {
   const frozen = await published('xfs')
   const other = await published('ext4')
+  const limit = await answerTime([frozen, other])
   const { thaw } = freeze(frozen.volume.staging)
   const answers: Record<string, string> = {}
   try {
@@ -143,7 +163,7 @@ test('every other call for a frozen volume is answered, and none of them stops a
       'unpublish',
       bench.driver.call('Node', 'NodeUnpublishVolume', { volume_id: id, target_path: volume_path }, ERROR_MS),
     )
-    await other.volume.stats(other.target, ANSWER_MS)
+    await other.volume.stats(other.target, limit)
     await other.volume.unpublishAt(other.target)
     await other.volume.unstage()
   } finally {
@@ -162,6 +182,7 @@ test('a growth that waits for a thaw holds its own volume only, and is done afte
   const other = await published('xfs')
   const wanted = frozen.volume.size + 64 * MIB
   await frozen.volume.expand(wanted)
+  const limit = await answerTime([frozen, other])
   const { thaw } = freeze(frozen.volume.staging)
   const node = frozen.volume
   const grow = async (ms: number) =>
@@ -169,7 +190,7 @@ test('a growth that waits for a thaw holds its own volume only, and is done afte
   try {
     t.diagnostic(`growth while frozen: ${await outcome(grow(5_000))}, and again: ${await outcome(grow(5_000))}`)
     await refused(node.stats(frozen.target, ERROR_MS), 'UNAVAILABLE')
-    await other.volume.stats(other.target, ANSWER_MS)
+    await other.volume.stats(other.target, limit)
     await other.volume.unpublishAt(other.target)
     await other.volume.unstage()
   } finally {
@@ -177,7 +198,7 @@ test('a growth that waits for a thaw holds its own volume only, and is done afte
   }
   // The growth that its caller gave up may still be running.
   await persist('expand', new Map(), () => grow(60_000))
-  const { volume_condition: thawed } = await node.stats<Stats>(frozen.target)
+  const { volume_condition: thawed } = await again(() => node.stats<Stats>(frozen.target))
   assert.equal(thawed?.abnormal, false)
   assert.ok(Number(/blocks=(\d+), imaxpct/.exec(run('xfs_info', frozen.target))?.[1]) * 4096 === wanted)
 })

@@ -56,9 +56,19 @@ const killWith = async (driver: Driver, takes: KillPlan['takes']): Promise<numbe
   // A stopped driver neither answers for its dead children, nor reaps them, so that their numbers stay theirs.
   process.kill(pid, 'SIGSTOP')
   const taken = takes === 'none' ? [] : childrenOf(pid).filter(child => takes === 'all' || isMkfs(child))
-  for (const child of taken) process.kill(child, 'SIGKILL')
+  const killed = taken.filter(isKilled)
   await driver.kill()
-  return taken.length
+  return killed.length
+}
+
+/** False when it has ended by itself, and was reaped before the driver had stopped. */
+const isKilled = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    throw error
+  }
 }
 
 /** proc(5): the children of each thread. */

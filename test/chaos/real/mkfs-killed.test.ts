@@ -4,12 +4,12 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { markerPage, markerSpots } from '../../../src/linux/format-marker.ts'
 import { refused, useDriver } from '../../loop/harness.ts'
 import { clear, loopsBelow, mountsAt, peek, poke, scaled, sha256 } from '../../loop/machine.ts'
 import { stopMkfs } from '../../loop/mkfs.ts'
 import { MIB, type TestVolume } from '../../loop/volume.ts'
+import { waitUntil } from '../../patience.ts'
 import { diceOf, seedOf } from './dice.ts'
 import { persist } from './retry.ts'
 
@@ -147,11 +147,7 @@ test('a stage that nobody repeats is taken back by the next driver', async () =>
     await driver.start()
     const entries = () => readdirSync(driver.state).filter(name => name.endsWith('.json'))
     // No call: the driver does it by itself, some time after it serves.
-    const limit = Date.now() + 60_000
-    while (loopsBelow(volume.data).length + entries().length > 0) {
-      assert.ok(Date.now() < limit, `still there: ${entries().join()} ${JSON.stringify(loopsBelow(volume.data))}`)
-      await sleep(50)
-    }
+    await waitUntil('neither device nor journal entry', () => loopsBelow(volume.data).length + entries().length === 0)
     await volume.teardown()
   }
 })
