@@ -1,33 +1,6 @@
 // The safety checks that hack/mutants/run.ts takes out, one at a time, and the tests that must notice.
-
-export interface Mutant {
-  /** What is taken out, for people. */
-  readonly without: string
-  readonly file: string
-  /** What stands there once, and what takes its place. */
-  readonly replace: readonly [before: string, after: string]
-  readonly layer: string
-  /** Regular expression on the paths of the tests that are run. */
-  readonly files: string
-  /** Regular expression on their names. */
-  readonly only?: string
-}
-
-/** A check whose loss the unit test beside its file, or the test at another path, must notice. */
-const check = (
-  file: string,
-  without: string,
-  before: string,
-  after: string,
-  test = file.replace(/\.ts$/, '.test.ts'),
-) =>
-  ({
-    without,
-    file,
-    replace: [before, after],
-    layer: test.startsWith('test/loop/') ? 'loop' : 'unit',
-    files: `${test}$`,
-  }) as const
+import { check, type Mutant } from './mutant.ts'
+import { OVER_THE_NETWORK } from './network.ts'
 
 const PERMIT = 'src/node/format-permit.ts'
 const FORMAT = 'src/linux/format.ts'
@@ -149,122 +122,19 @@ export const MUTANTS: readonly Mutant[] = [
     layer: 'contract',
     files: 'pool.contract',
   },
-  // Over the network
-  check(
-    'src/controller/site.ts',
-    'the lock around changes of rights',
-    'return isLocal ? await work() : await pool.alone(volume.id, op, work)',
-    'return await work()',
-    'src/controller/restore-exports.test.ts',
-  ),
-  check(
-    'src/controller/restore-exports.ts',
-    'the refusal to touch an export of another file',
-    "if (seen && seen.backing !== backing.path && seen.backing !== '') {",
-    'if (false) {',
-  ),
-  check(
-    'src/transports/iscsi/exporter.ts',
-    'the refusal of two nodes under one initiator name',
-    'requireOwnInitiators(id, claims)',
-    '',
-  ),
-  check(
-    'src/transports/iscsi/exporter.ts',
-    'a LUN number for each publish',
-    "lunOf(id, claim.nonce ?? '')",
-    "lunOf(id, '')",
-    'test/loop/node-exports.test.ts',
-  ),
-  check(
-    'src/transports/iscsi/node-exports.ts',
-    'the wait for all volumes of a node before it is let in',
-    'missing: own.map(({ id }) => id).filter(id => !isThere(id)),',
-    'missing: [],',
-    'test/loop/node-exports.test.ts',
-  ),
-  check(
-    'src/transports/iscsi/lio-node.ts',
-    'the refusal to give the number of one volume to another',
-    'if (other) throw showsOther(unit,',
-    'if (false) throw showsOther(unit,',
-  ),
-  check(
-    'src/transports/iscsi/logout.ts',
-    'the look for disks of other volumes before a logout',
-    'if (disks.length > own.length) kept.add(session.sid)',
-    'if (false) kept.add(session.sid)',
-    'src/transports/iscsi/node-session.test.ts',
-  ),
-  check(
-    'src/transports/iscsi/route.ts',
-    'the comparison of the target with the volume',
-    'text => targets.includes(text)',
-    "text => text.startsWith('iqn.')",
-  ),
-  check(
-    'src/transports/iscsi/proof.ts',
-    'the fresh look at the serial number',
-    'await rescanDisk(host, before.kname, op)',
-    '',
-    'src/transports/iscsi/connector.test.ts',
-  ),
-  check(
-    'src/transports/iscsi/logout.ts',
-    'the last look before a disk goes',
-    'if (await isClaimed(host, device, op))',
-    'if (false)',
-  ),
-  check(
-    'src/transports/iscsi/connector.ts',
-    'the demand for as much proof as the node wants',
-    'requireStrength(settings.chap, route)',
-    '',
-  ),
-  check(
-    'src/controller/restore-exports.ts',
-    'the look at who can reach an export',
-    '.filter(({ node }) => reaches(node))',
-    '',
-  ),
-  check(
-    'src/controller/expand-volume.ts',
-    'the question whether the target can grow',
-    'if (size > volume.size) await exporter.requireGrowable(id, op)',
-    '',
-  ),
-  check(
-    'src/linux/iscsiadm.ts',
-    'the order not to scan at login',
-    "['node.session.scan', 'manual'],",
-    "['node.session.scan', 'auto'],",
-  ),
+  ...OVER_THE_NETWORK,
 
   check(
-    'src/controller/publish-volume.ts',
-    'the refusal of a node whose initiator name another node has',
-    'if (initiator !== undefined) requireOwnInitiator(asked, node, initiator, claims)',
-    '',
+    'src/host/local-files.ts',
+    'the refusal to show a file whose caller was told that there is none',
+    'requireInTime(path, isLate)\n    await link(draft, path)',
+    'await link(draft, path)',
   ),
   check(
-    'src/controller/restore-exports.ts',
-    'the refusal to export to claims that conflict',
-    'for (const claim of others) requireSharable(volume.id, claim, [first ?? claim, ...others])',
-    '',
-  ),
-  check(
-    'src/transports/iscsi/sessions.ts',
-    'the refusal to take the disk of an earlier publish',
-    'if (session.target !== route.target || lun !== route.lun) return undefined',
-    'if (session.target !== route.target) return undefined',
-    'src/transports/iscsi/connector.test.ts',
-  ),
-  check(
-    'src/transports/iscsi/lio.ts',
-    'the LUN that belongs to one publish',
-    'chooseLun: () => randomInt(1, LUNS)',
-    'chooseLun: () => 1',
-    'src/transports/iscsi/exporter.test.ts',
+    'src/host/local.ts',
+    'the look whether a lock was held until the end',
+    'if (!hadEnded && exitCode === 0) return',
+    'return',
   ),
 
   // Copies

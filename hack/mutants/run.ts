@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MUTANTS, type Mutant } from './mutants.ts'
+import type { Mutant } from './mutant.ts'
+import { MUTANTS } from './mutants.ts'
 
 const root = join(import.meta.dirname, '../..')
 const USAGE = 'usage: node hack/mutants/run.ts [PATTERN]   PATTERN: a regular expression on what is taken out'
