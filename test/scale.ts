@@ -3,4 +3,4 @@
 export const isLong = process.env['ASHLAR_LONG'] === '1'
 
 /** `few` in an ordinary run, `many` in the long one. */
-export const rounds = (few: number, many: number): number => (isLong ? many : few)
+export const rounds = <T>(few: T, many: T): T => (isLong ? many : few)

@@ -49,10 +49,8 @@ for (const path of [file, join(pool, 'foreign')]) run('truncate', '--size=16M', 
 
 const target = tgt.open(localHost([pool]))
 const op = testOp()
-/** As the driver chooses one: of 14 bits. */
-const LUN = 16_001
-/** Method of addressing, by which tgt lists LUNs above 255, and Linux names them then (SAM-5, 4.7.7.3); the driver scans for the number itself. */
-const FLAT = 0x4000
+/** As the driver chooses one, and as Linux names it. */
+const LUN = 0x4000 + 16_001
 const documentOf = (initiators: string[], readonly = false): ExportDocument => ({
   target: TARGET,
   serial: serialOf(id),
@@ -96,7 +94,7 @@ function findDisk(): string | undefined {
     if (readFileSync(join(sessions, session, 'targetname'), 'utf8').trim() !== TARGET) continue
     const device = join(sessions, session, 'device')
     for (const host of readdirSync(device).filter(each => each.startsWith('target')))
-      for (const lun of readdirSync(join(device, host)).filter(each => each.endsWith(`:${FLAT | LUN}`))) {
+      for (const lun of readdirSync(join(device, host)).filter(each => each.endsWith(`:${LUN}`))) {
         const block = join(device, host, lun, 'block')
         const [disk] = existsSync(block) ? readdirSync(block) : []
         if (disk !== undefined) return disk

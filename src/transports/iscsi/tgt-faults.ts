@@ -5,9 +5,12 @@ import type { TgtTarget, TgtUnit } from '../../linux/tgtadm.ts'
 import { InvalidRequest, VolumeInUse, WrongDevice } from '../../volume/errors.ts'
 import type { ExportDocument, Shown } from './target.ts'
 
-/** LUN 0 is tgt's own controller. Of the two bytes of a LUN tgt reads 14 bits (scsi_get_devid). */
+/** LUN 0 is tgt's own controller. */
 const CONTROLLER = 0
+/** It has numbers of 14 bits. */
 export const LUNS = 2 ** 14
+/** As an initiator names it: above 255 tgt knows flat space addressing only (SAM-5, 4.7.7.3), which is bit 14. */
+export const seenLun = (lun: number): number => LUNS + lun
 /**
  * tgtd asks a silent initiator whether it lives, and closes its connection after so many seconds times answers missed.
  * Without this a node that died while it was read to keeps its session until TCP gives up, after a quarter of an hour.
@@ -124,7 +127,7 @@ export async function shown({ files }: Host, { name, ready, units, acl, sessions
 
 export const unitOf = (units: readonly TgtUnit[]): TgtUnit | undefined => units.find(({ lun }) => lun !== CONTROLLER)
 /** The same for all: this driver chooses it so. */
-export const lunFor = ({ rights: [right] }: ExportDocument): number => right?.lun ?? CONTROLLER
+export const lunFor = ({ rights: [right] }: ExportDocument): number => (right?.lun ?? CONTROLLER) % LUNS
 export const initiatorsOf = ({ rights }: ExportDocument): string[] => rights.map(({ initiator }) => initiator)
 export const isReadonly = ({ rights }: ExportDocument): boolean => rights.some(({ readonly }) => readonly)
 

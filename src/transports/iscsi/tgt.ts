@@ -35,6 +35,7 @@ import {
   newMark,
   requireSame,
   requireServable,
+  seenLun,
   shown,
   unitOf,
   wrongRightsOf,
@@ -49,7 +50,7 @@ const TID_TRIES = 5
 export const tgt: TargetKind = {
   open: (host): Target => ({
     // One for all initiators, and with the target it goes: whoever comes when nobody is left gets another.
-    chooseLun: ([first]) => first ?? randomInt(1, LUNS),
+    chooseLun: ([first]) => first ?? seenLun(randomInt(256, LUNS)),
     growsOnline: false,
     apply: (document, op) => apply(host, document, op),
     revoke: (target, initiator, op) => revoke(host, target, initiator, op),
@@ -195,7 +196,7 @@ async function revoke(host: Host, name: string, initiator: string, op: Op): Prom
       backing: { path: unit.path, size: facts.size },
       sectorSize: unit.blockSize,
       portals: [],
-      rights: others.map(each => ({ initiator: each, readonly: unit.readonly, lun: unit.lun })),
+      rights: others.map(each => ({ initiator: each, readonly: unit.readonly, lun: seenLun(unit.lun) })),
     },
     op,
   )
