@@ -86,4 +86,5 @@ async function fence(t: TestContext, target: 'lio' | 'tgt', ways: readonly Way[]
 }
 
 test('a volume of LIO moves away from a node that goes on writing', t => fence(t, 'lio', WAYS))
-test('a volume of tgt moves away from a node that goes on writing', t => fence(t, 'tgt', rounds(WAYS.slice(1), WAYS)))
+test('a volume of tgt moves away from a node that goes on writing', t =>
+  fence(t, 'tgt', rounds<readonly Way[]>(WAYS.slice(1), WAYS)))
