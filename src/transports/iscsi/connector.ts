@@ -12,7 +12,7 @@ import type { VolumeId } from '../../volume/types.ts'
 import type { Attachment, Connector } from '../transport.ts'
 import { requireStrength } from './chap.ts'
 import { findDisk, mayShow, volumeOfDisk } from './disks.ts'
-import { identityDoubt, proveUnchanged, requireAlive, troublesOfDisk, wrong } from './proof.ts'
+import { identityDoubt, isAbsent, proveUnchanged, requireAlive, troublesOfDisk, wrong } from './proof.ts'
 import { parseIscsiRoute } from './route.ts'
 import { createSessions } from './sessions.ts'
 import { createTurns } from './turns.ts'
@@ -66,6 +66,8 @@ async function identify(host: Host, { kname }: Device): Promise<VolumeId | undef
   const session = await sessionOfDisk(host, kname)
   const id = session && (await volumeOfDisk(host, session, kname))
   if (id === undefined || (await identityDoubt(host, id, kname)) === undefined) return id
+  // What it was is said by its target's name, which no other volume has; it can be let go, and no more.
+  if (await isAbsent(host, kname)) return id
   // The kernel keeps what it once read of a unit: that a wrong one was put right at the target shows by a fresh look only.
   try {
     await rescanDisk(host, kname, steady({ log: SILENT }))

@@ -75,6 +75,23 @@ describe('disconnect', () => {
     })
   }
 
+  it('lets go of a disk behind which there is nothing any more, unless it is in use', async () => {
+    const { node, connect, connector } = setUp()
+    const device = await connect({ portals: [A] })
+    // As tgt answers for a LUN that it does not have.
+    node.portals.set(A, good({ serial: 'beaf21187604400' }))
+    node.kernel.set('/proc/self/mountinfo', mountOf(device.kname, node))
+    await assert.rejects(connector.disconnect(id, op), failure('failed-precondition', /mounted at \/m/))
+    node.kernel.set('/proc/self/mountinfo', '')
+    await connector.disconnect(id, op)
+    assert.deepEqual([node.sessions.size, node.records().size, ran(node, '--flushbufs')], [0, 0, 0])
+    // Another volume in its place is another matter.
+    node.portals.set(A, good())
+    await connect({ portals: [A] })
+    node.portals.set(A, good({ serial: 'beaf211876044017' }))
+    await assert.rejects(connector.disconnect(id, op), failure('failed-precondition', /serial number beaf/))
+  })
+
   it('lets go of a disk whose session is beyond hope: what it did not get is lost already', async () => {
     const { node, connect, connector } = setUp()
     await connect()

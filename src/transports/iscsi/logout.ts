@@ -11,7 +11,7 @@ import type { Op } from '../../volume/op.ts'
 import type { VolumeId } from '../../volume/types.ts'
 import { endsWithin } from '../../volume/within.ts'
 import { pickDisks } from './disks.ts'
-import { requireAlive, requireIdentity } from './proof.ts'
+import { isAbsent, requireAlive, requireIdentity } from './proof.ts'
 
 /** The last umount may return before the superblock is gone. */
 const SUPERBLOCK_MS = 5_000
@@ -61,12 +61,9 @@ interface Removal {
 }
 
 async function removeDisk(host: Host, removal: Removal, op: Op): Promise<void> {
-  const { asked, id, session, device, at } = removal
+  const { asked, id, device, at } = removal
   await requireUnused(host, asked, device, op)
-  // A disk whose session is beyond hope takes no more writes: what it did not get is lost already.
-  if (!(await isBeyondHope(host, session, device))) {
-    await requireAlive(host, asked, session, device.kname)
-    await rescanDisk(host, device.kname, op)
+  if (await takesWrites(host, removal, op)) {
     await requireIdentity(host, id, device.kname)
     if (!(await endsWithin(flushBuffers(host, device, op), FLUSH_MS)))
       throw new Unavailable({ asked, found: `${device.path} does not take its last writes`, next: 'call again' })
@@ -75,6 +72,14 @@ async function removeDisk(host: Host, removal: Removal, op: Op): Promise<void> {
       throw inUse(asked, [`${device.path} is claimed, perhaps mounted in another namespace`])
   }
   await deleteDisk(host, at, op)
+}
+
+/** Not a disk whose session is beyond hope, or of an earlier publish: what it did not get is lost already. */
+async function takesWrites(host: Host, { asked, session, device }: Removal, op: Op): Promise<boolean> {
+  if (await isBeyondHope(host, session, device)) return false
+  await requireAlive(host, asked, session, device.kname)
+  await rescanDisk(host, device.kname, op)
+  return !(await isAbsent(host, device.kname))
 }
 
 export async function isBeyondHope(host: Host, session: Session, { kname }: Device): Promise<boolean> {

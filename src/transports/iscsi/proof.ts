@@ -57,6 +57,14 @@ export async function identityDoubt(host: Host, id: VolumeId, kname: string): Pr
   return `it bears the serial number ${serial ?? '(none)'}${name && ` (${name})`}, the volume's is ${serialOf(id)}`
 }
 
+/**
+ * By a fresh look: is there nothing behind the disk any more? For a LUN that it does not have tgt answers as its own
+ * controller, LUN 0, whose serial number is made of the number of the target and its own. No volume has such a number.
+ */
+export async function isAbsent(host: Host, kname: string): Promise<boolean> {
+  return /^beaf\d+0$/.test((await readUnitSerial(host, kname)) ?? '')
+}
+
 /** Throws WrongDevice, naming both. */
 export async function requireIdentity(host: Host, id: VolumeId, kname: string): Promise<void> {
   const doubt = await identityDoubt(host, id, kname)
