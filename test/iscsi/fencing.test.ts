@@ -85,6 +85,8 @@ async function fence(t: TestContext, target: 'lio' | 'tgt', ways: readonly Way[]
   })
 }
 
-test('a volume of LIO moves away from a node that goes on writing', t => fence(t, 'lio', WAYS))
+// An ordinary run has each way with one of the targets.
+test('a volume of LIO moves away from a node that goes on writing', t =>
+  fence(t, 'lio', rounds<readonly Way[]>(WAYS.slice(1), WAYS)))
 test('a volume of tgt moves away from a node that goes on writing', t =>
-  fence(t, 'tgt', rounds<readonly Way[]>(WAYS.slice(1), WAYS)))
+  fence(t, 'tgt', rounds<readonly Way[]>(WAYS.slice(0, 1), WAYS)))

@@ -192,16 +192,21 @@ const underWrites = (type: PoolFilesystem, bench: Bench, cutter: Cutter): void =
       let acknowledged = 0
       const writer = spawn(process.execPath, [join(import.meta.dirname, 'log-writer.ts'), log], {
         stdio: ['ignore', 'pipe', 'inherit'],
+        detached: true,
       })
       writer.stdout.on('data', (text: Buffer) => {
         acknowledged = Number(text.toString().trim().split('\n').at(-1))
       })
       // And unsynced writes and removals of files, so that the journal is never at rest.
-      const noise = spawn('sh', [
-        '-c',
-        `while :; do for n in 1 2 3 4 5 6 7 8; do head -c 300000 /dev/urandom >"$0/f$n"; done; rm -f "$0"/f*; done`,
-        source.staging,
-      ])
+      const noise = spawn(
+        'sh',
+        [
+          '-c',
+          `while :; do for n in 1 2 3 4 5 6 7 8; do head -c 300000 /dev/urandom >"$0/f$n"; done; rm -f "$0"/f*; done`,
+          source.staging,
+        ],
+        { detached: true },
+      )
       bench.defer(async () => {
         for (const child of [writer, noise]) await ended(child)
       })
@@ -225,9 +230,16 @@ const underWrites = (type: PoolFilesystem, bench: Bench, cutter: Cutter): void =
   }
 }
 
-const ended = async (child: ChildProcess): Promise<void> => {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const end = new Promise(resolve => child.once('exit', resolve))
-  child.kill('SIGKILL')
-  await end
+/** Of the leader of a group of its own, and of all that it has started: what lives on keeps the mount busy. */
+const ended = async ({ pid }: ChildProcess): Promise<void> => {
+  const signal = (name: NodeJS.Signals | 0): boolean => {
+    try {
+      return process.kill(-(pid ?? Number.NaN), name)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+      throw error
+    }
+  }
+  signal('SIGKILL')
+  await waitUntil('the end of what a test started', () => !signal(0))
 }
