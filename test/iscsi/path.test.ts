@@ -19,7 +19,7 @@ const NODE = 'node-a'
 /** Far longer than the short cut, with all that a busy machine takes to find the way again. */
 const REPLACEMENT = 40
 /** Longer than a crowd takes to be staged: the attempts at the dead portal must not have ended by then. */
-const LOGIN = 300
+const LOGIN = 120
 
 const isRefused = (error: CallFailed): boolean =>
   error.code === 'FAILED_PRECONDITION' && /serial|identity|not .* but/i.test(error.details)
