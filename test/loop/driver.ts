@@ -7,11 +7,12 @@ import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CsiClient, connect } from '../../src/rpc/client.ts'
+import { PATIENCE_MS } from '../patience.ts'
 import type { PoolFilesystem } from './pool-filesystem.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-/** Guests without hardware virtualisation need ten times as long as a host. */
-const READY_MS = 120_000
+/** Guests without hardware virtualisation need ten times as long as a host, and more on a busy one. */
+const READY_MS = PATIENCE_MS
 const RPC_MS = 300_000
 /** Where a spare process waits for a byte: `spare.ts`. */
 const GO_FD = 3
