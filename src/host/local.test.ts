@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { isAlive, NOTE, pidIn, sh } from '../../test/contract/host-commands.ts'
+import { NOTE, pidIn, sh } from '../../test/contract/host-commands.ts'
 import { failure, recordingLogger, temporaryFolder, testOp } from '../../test/fixtures.ts'
 import { waitUntil } from '../../test/patience.ts'
 import { Secret } from '../volume/secret.ts'
@@ -33,27 +33,6 @@ describe('a command that must finish', () => {
 })
 
 describe('a program that is held', () => {
-  it('which does not echo in time is killed, and its caller told', async t => {
-    const note = join(await temporaryFolder(t), 'pid')
-    await assert.rejects(
-      host.hold(sh(`${NOTE}; exec sleep 60`, { timeoutMs: 1500 }, note), testOp()),
-      failure('unavailable', /sleep 60.*: no answer within 1500 ms/),
-    )
-    assert.equal(isAlive(pidIn(note)), false)
-  })
-
-  it('is killed when the caller goes before it echoes, and does not start when he has gone', async t => {
-    const note = join(await temporaryFolder(t), 'pid')
-    const caller = new AbortController()
-    const holding = host.hold(sh(`${NOTE}; exec sleep 60`, {}, note), testOp(caller.signal))
-    await waitUntil('its note', () => existsSync(note))
-    caller.abort()
-    await assert.rejects(holding, failure('cancelled'))
-    assert.equal(isAlive(pidIn(note)), false)
-    await assert.rejects(host.hold(sh(`${NOTE}; cat`, {}, `${note}2`), testOp(caller.signal)), failure('cancelled'))
-    assert.equal(existsSync(`${note}2`), false)
-  })
-
   it('that ended well, but by itself, is told of when it is let go', async t => {
     const note = join(await temporaryFolder(t), 'pid')
     const letGo = await host.hold(sh(`${NOTE}; head -n 1`, {}, note), testOp())

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { BLOCK, deviceOf, failure, kernelOf, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { nodeSiteWith } from '../../test/node-site.ts'
 import { fakeHost } from '../host/fake.ts'
 import { mountsAt } from '../linux/mount.ts'
 import type { Connector } from '../transports/transport.ts'
 import { openJournal } from './journal.ts'
 import { withdrawTarget } from './publish-volume.ts'
-import { type NodeSite, requireOwnMounts } from './site.ts'
+import { requireOwnMounts } from './site.ts'
 
 const TARGET = '/pods/1'
 const bound = (root: string, path: string) => `40 25 0:5 ${root} ${path} rw - devtmpfs devtmpfs rw\n`
@@ -29,14 +30,7 @@ async function nodeWith(t: TestContext, mountinfo: string) {
     find: async () => undefined,
     identify: async () => 'other',
   } as unknown as Connector
-  const site: NodeSite = {
-    host,
-    journal,
-    connectors: new Map([['x', connector]]),
-    nodeId: 'n',
-    segments: {},
-    maxVolumesPerNode: 0,
-  }
+  const site = nodeSiteWith(host, journal, connector)
   const require = async (id: string, path: string) =>
     await requireOwnMounts(site, 'unpublish', id, await mountsAt(host, path))
   return { host, site, require }

@@ -4,12 +4,12 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { BLOCK, deviceOf, failure, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { nodeSiteWith } from '../../test/node-site.ts'
 import { fakeHost, type Line } from '../host/fake.ts'
 import type { Device } from '../linux/device.ts'
 import type { Connector } from '../transports/transport.ts'
 import { Unavailable } from '../volume/errors.ts'
 import { type Entry, type Journal, openJournal } from './journal.ts'
-import type { NodeSite } from './site.ts'
 import { type StageRequest, stageAlone } from './stage-volume.ts'
 
 const op = testOp()
@@ -58,14 +58,7 @@ async function setUp(t: TestContext, rest: Partial<Entry>, found: Device | undef
     },
     disconnect: async () => void did.push('disconnect'),
   } as unknown as Connector
-  const site: NodeSite = {
-    host,
-    journal,
-    connectors: new Map([['x', connector]]),
-    nodeId: 'n',
-    segments: {},
-    maxVolumesPerNode: 0,
-  }
+  const site = nodeSiteWith(host, journal, connector)
   const request: StageRequest = {
     id: 'v',
     stagingPath,

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { deviceOf, kernelOf, MOUNT, recordingLogger, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { nodeSiteWith } from '../../test/node-site.ts'
 import { fakeHost } from '../host/fake.ts'
 import type { Connector } from '../transports/transport.ts'
 import type { VolumeId } from '../volume/types.ts'
 import { type Entry, openJournal } from './journal.ts'
-import type { NodeSite } from './site.ts'
 import { createWatch } from './watch.ts'
 
 const device = deviceOf()
@@ -31,14 +31,7 @@ async function setUp(t: TestContext) {
       return state.troubles
     },
   } as unknown as Connector
-  const site: NodeSite = {
-    host,
-    journal,
-    connectors: new Map([['x', connector]]),
-    nodeId: 'n',
-    segments: {},
-    maxVolumesPerNode: 0,
-  }
+  const site = nodeSiteWith(host, journal, connector)
   const lines: string[] = []
   const watch = createWatch(site)
   /** The events of one look. */
