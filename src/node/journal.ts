@@ -18,6 +18,8 @@ export interface Entry {
   /** Begun and not seen to end; absent while the volume is staged and at rest. */
   readonly doing?: 'stage' | 'unstage'
   readonly targets: readonly Target[]
+  /** It was staged, and a publish that was to stage it again got only as far as taking it away: the next one goes on. */
+  readonly again?: true
   /** Why its filesystem is smaller than its device, in words: growth fails no mount, but shows in the volume's condition. */
   readonly growthFailure?: string
 }

@@ -18,12 +18,19 @@ export async function restageIfBroken(
   entry: Entry | undefined,
   op: Op,
 ): Promise<void> {
-  const { id, stagingPath } = request
-  if (!entry || entry.doing || entry.capability.access !== 'mount' || entry.stagingPath !== stagingPath) return
-  const staged = await findMount(site.host, stagingPath)
-  if (!staged) return
-  const cause = await whyBroken(site, entry, staged, op)
-  if (cause === undefined) return
+  if (!entry || entry.doing || entry.capability.access !== 'mount' || entry.stagingPath !== request.stagingPath) return
+  const staged = await findMount(site.host, entry.stagingPath)
+  if (staged) {
+    const cause = await whyBroken(site, entry, staged, op)
+    if (cause === undefined) return
+    await withdrawBroken(site, entry, staged, cause, op)
+  } else if (!entry.again) return
+  await stageAlone(site, request, op)
+}
+
+/** What the journal says then outlives a stage that fails: the orchestrator takes the volume for staged, and publishes only. */
+async function withdrawBroken(site: NodeSite, entry: Entry, staged: Mount, cause: string, op: Op): Promise<void> {
+  const { id, stagingPath } = entry
   const asked = `stage ${id} again at ${stagingPath}`
   // Only mounts of the same filesystem: after a new login the device may bear another number.
   const users = (await listMounts(site.host)).filter(each => each.number === staged.number && each.path !== stagingPath)
@@ -36,7 +43,7 @@ export async function restageIfBroken(
   }
   op.log.warn({ volume: id, cause }, 'staging a volume again whose filesystem stopped working')
   await withdrawStage(site, asked, id, stagingPath, op)
-  await stageAlone(site, request, op)
+  await site.journal.write({ ...entry, targets: [], again: true })
 }
 
 async function whyBroken(site: NodeSite, entry: Entry, staged: Mount, op: Op): Promise<string | undefined> {

@@ -30,3 +30,15 @@ for (const as of ['ext4', 'xfs'] as const) {
     assert.equal(run('stat', '--format', '%d', volume.staging), number)
   })
 }
+
+test('a publish that could not stage it again is no end: the next one goes on', async () => {
+  const volume = await bench.volume({ as: 'xfs' }).up()
+  writeFileSync(join(volume.staging, 'kept'), 'synced')
+  run('sync', '--file-system', volume.staging)
+  run('xfs_io', '-x', '-c', 'shutdown', volume.staging)
+  run('mv', volume.data, `${volume.data}.away`)
+  for (const name of ['first', 'second']) await assert.rejects(volume.publishAt(bench.path(name)))
+  run('mv', `${volume.data}.away`, volume.data)
+  const target = await volume.publishAt(bench.path('third'))
+  assert.equal(readFileSync(join(target, 'kept'), 'utf8'), 'synced')
+})
