@@ -1,7 +1,7 @@
 // Login: all portals at once, the first that gives the disk wins, and the others are left again without keeping anybody waiting.
 import type { Host } from '../../host/host.ts'
 import type { Device } from '../../linux/device.ts'
-import { listSessions, type Session, scanForUnit } from '../../linux/iscsi-session.ts'
+import { listSessions, type Session, scanForUnit, type Unit } from '../../linux/iscsi-session.ts'
 import { createRecord, type Initiator, login, logout, type RecordSettings } from '../../linux/iscsiadm.ts'
 import { ensureModules } from '../../linux/modprobe.ts'
 import { deleteDisk } from '../../linux/scsi.ts'
@@ -22,7 +22,9 @@ const FEATURES = [
   { module: 'iscsi_tcp', shownBy: '/sys/class/iscsi_transport/tcp' },
   { module: 'sd_mod', shownBy: '/sys/bus/scsi/drivers/sd' },
 ]
+/** A target shows a unit at once or not at all; to make a disk of it takes a driver several commands. */
 const UNIT_MS = 10_000
+const DISK_MS = 60_000
 
 /** What an attempt can take beyond the time limit of a login: a second try of iscsid's, and its own start. */
 const SLACK_MS = 20_000
@@ -116,18 +118,21 @@ export async function joinSession(
 
 /** The disk of the route's unit, looked for and proved. */
 async function useSession(host: Host, id: VolumeId, { sid }: Session, route: IscsiRoute, op: Op): Promise<Device> {
-  const kname = await waitFor(
-    { asked: `wait for LUN ${route.lun} of session ${sid}`, timeoutMs: UNIT_MS },
-    async () => {
-      const now = (await listSessions(host, route.target)).find(each => each.sid === sid)
-      const unit = now?.units.find(each => each.lun === route.lun)
-      if (now && !unit) await scanForUnit(host, now, route.lun, op)
-      if (!unit) throw new NotYet(now ? 'the target shows no such unit to this node' : 'the session is gone')
-      if (unit.kname === undefined) throw new NotYet('no driver has made a disk of it')
-      return unit.kname
-    },
-    op,
-  )
+  const asked = `wait for LUN ${route.lun} of session ${sid}`
+  const look = async (): Promise<Unit> => {
+    const now = (await listSessions(host, route.target)).find(each => each.sid === sid)
+    const unit = now?.units.find(each => each.lun === route.lun)
+    if (now && !unit) await scanForUnit(host, now, route.lun, op)
+    if (!unit) throw new NotYet(now ? 'the target shows no such unit to this node' : 'the session is gone')
+    return unit
+  }
+  await waitFor({ asked, timeoutMs: UNIT_MS }, look, op)
+  const disk = async (): Promise<string> => {
+    const { kname } = await look()
+    if (kname === undefined) throw new NotYet('no driver has made a disk of it')
+    return kname
+  }
+  const kname = await waitFor({ asked, timeoutMs: DISK_MS }, disk, op)
   return await proveRoute(host, id, kname, route, op)
 }
 
