@@ -1,6 +1,7 @@
 // A tgtd that lives in a test: it obeys tgtadm as the real one does, and its driver can be killed after any command.
 import { fakeHost } from '../src/host/fake.ts'
 import type { Command, Host, Output } from '../src/host/host.ts'
+import { EMPTY_TARGET } from '../src/transports/iscsi/names.ts'
 import { CommandFailed } from '../src/volume/errors.ts'
 
 interface Unit {
@@ -32,6 +33,8 @@ export class Killed extends Error {}
 
 export interface FakeTgtd {
   readonly host: Host
+  readonly all: FakeTarget[]
+  /** Without the empty one. */
   readonly targets: FakeTarget[]
   readonly portals: string[]
   /** Every command that changes something, without what they all begin with. */
@@ -51,7 +54,7 @@ export interface FakeTgtd {
 
 /** `sizeOf`: of backing files; undefined when absent. */
 export function fakeTgtd(sizeOf: (path: string) => bigint | undefined): FakeTgtd {
-  const targets: FakeTarget[] = []
+  const all: FakeTarget[] = []
   const portals: string[] = ['[::]:3260', '0.0.0.0:3260']
   const changes: string[] = []
   let left: number | undefined
@@ -94,7 +97,7 @@ export function fakeTgtd(sizeOf: (path: string) => bigint | undefined): FakeTgtd
     if (get('op') === 'show') {
       if (get('mode') === 'portal') return answer(0, portals.map(each => `Portal: ${each},1\n`).join(''))
       settle()
-      return answer(0, targets.map(print).join(''))
+      return answer(0, all.map(print).join(''))
     }
     const change = words.slice(2).join(' ')
     if (left === 0) throw new Killed(change)
@@ -111,7 +114,7 @@ export function fakeTgtd(sizeOf: (path: string) => bigint | undefined): FakeTgtd
 
   /** Closed sessions whose writes have ended go. */
   function settle(): void {
-    for (const target of targets) {
+    for (const target of all) {
       for (const session of target.sessions) session.writes = Math.max(0, session.writes - 1)
       target.sessions = target.sessions.filter(({ closed, writes }) => !closed || writes > 0)
     }
@@ -125,10 +128,10 @@ export function fakeTgtd(sizeOf: (path: string) => bigint | undefined): FakeTgtd
       return undefined
     }
     const tid = Number(get('tid'))
-    const target = targets.find(each => each.tid === tid)
+    const target = all.find(each => each.tid === tid)
     if (what === 'new target') {
-      if (target || targets.some(({ name }) => name === get('targetname'))) return 'this target already exists'
-      targets.push({ tid, name: get('targetname'), nop: {}, units: new Map(), acl: [], sessions: [] })
+      if (target || all.some(({ name }) => name === get('targetname'))) return 'this target already exists'
+      all.push({ tid, name: get('targetname'), nop: {}, units: new Map(), acl: [], sessions: [] })
       return undefined
     }
     if (!target) return "can't find the target"
@@ -137,7 +140,7 @@ export function fakeTgtd(sizeOf: (path: string) => bigint | undefined): FakeTgtd
     switch (what) {
       case 'delete target':
         if (target.sessions.length > 0) return 'this target is still active'
-        targets.splice(targets.indexOf(target), 1)
+        all.splice(all.indexOf(target), 1)
         return undefined
       case 'update target':
         target.nop[get('name')] = get('value')
@@ -182,7 +185,10 @@ export function fakeTgtd(sizeOf: (path: string) => bigint | undefined): FakeTgtd
 
   const fake: FakeTgtd = {
     host,
-    targets,
+    all,
+    get targets() {
+      return all.filter(({ name }) => name !== EMPTY_TARGET)
+    },
     portals,
     changes,
     killAfter: count => {
@@ -195,11 +201,11 @@ export function fakeTgtd(sizeOf: (path: string) => bigint | undefined): FakeTgtd
     refuses: undefined,
     processes: {},
     beginLogin(name, initiator) {
-      const found = targets.find(target => target.name === name && target.acl.includes(initiator))
+      const found = all.find(target => target.name === name && target.acl.includes(initiator))
       if (!found) return undefined
       return () => {
         // The second half goes by the number of the target alone.
-        const target = targets.find(({ tid }) => tid === found.tid)
+        const target = all.find(({ tid }) => tid === found.tid)
         if (!target) return undefined
         lastSid += 1
         const session = { sid: lastSid, initiator, writes: 0, closed: false }

@@ -179,7 +179,7 @@ export class Cluster {
     for (const { name, code, report } of reports) assert.equal(code, 0, `${name}: ${report}`)
     const left = await this.run(
       'storage',
-      'ls -d /sys/kernel/config/target/iscsi/iqn.2026-01.dev.ashlar:* /sys/kernel/config/target/core/fileio_*/vol-* 2>/dev/null; tgtadm --op show --mode target 2>/dev/null || true',
+      'ls -d /sys/kernel/config/target/iscsi/iqn.2026-01.dev.ashlar:* /sys/kernel/config/target/core/fileio_*/vol-* 2>/dev/null; tgtadm --op show --mode target 2>/dev/null | grep "^Target" | grep -v :empty$ || true',
     )
     assert.equal(left, '', 'targets are left on the storage host')
     for (const name of this.options.nodes ?? NODES) {
@@ -237,7 +237,7 @@ export class Cluster {
   async startTgtd(): Promise<void> {
     await this.run(
       'storage',
-      'tgtd; for n in $(seq 50); do tgtadm --op show --mode sys >/dev/null 2>&1 && exit 0; sleep 0.1; done; exit 1',
+      'tgtd --iscsi portal=127.0.0.1:3260; for n in $(seq 50); do tgtadm --op show --mode sys >/dev/null 2>&1 && exit 0; sleep 0.1; done; exit 1',
     )
   }
 

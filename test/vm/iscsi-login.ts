@@ -18,7 +18,9 @@ export async function beginLogin(port: number, initiator: string, target: string
   socket.on('error', () => undefined) // the target may close it at any time
   const names = [`InitiatorName=${initiator}`, `TargetName=${target}`, 'SessionType=Normal', 'AuthMethod=None']
   socket.write(loginRequest(SECURITY, OPERATIONAL, names))
-  if ((await answer(socket)) !== 0) throw new Error('the target refuses the first half of the login')
+  const status = await answer(socket)
+  if (status !== 0)
+    throw new Error(`the first half of the login: ${status === undefined ? 'hung up' : `status ${status}`}`)
   return {
     async finish() {
       if (socket.destroyed) return false

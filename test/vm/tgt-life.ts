@@ -73,10 +73,11 @@ const threadsOfDaemon = (): string[] => {
   return readdirSync(tasks).map(task => readFileSync(join(tasks, task, 'stat'), 'utf8').replace(/^.*\) (.).*$/s, '$1'))
 }
 const tgtadm = (...args: string[]): string => run('tgtadm', '--lld', 'iscsi', ...args)
-const foreign = (): string =>
+const foreign = (): string | undefined =>
   tgtadm('--op', 'show', '--mode', 'target')
     .split(/^(?=Target )/m)
-    .find(each => each.includes(FOREIGN)) ?? ''
+    .find(each => each.includes(FOREIGN))
+    ?.trim()
 
 function login(initiator: string): void {
   run('iscsiadm', '-m', 'node', '-o', 'new', '-T', TARGET, '-p', `${PORTAL},1`)
@@ -211,7 +212,8 @@ const late = spawn('dd', [`of=/dev/${disk}`, 'bs=4k', 'oflag=direct', 'conv=notr
 })
 late.stdin.end('late'.padEnd(4096, '.'))
 const ended = new Promise(resolve => late.once('exit', resolve))
-run('tgtd', '--iscsi', `portal=${PORTAL}`)
+// Not where the initiator tries: see ensureEmptyTarget().
+run('tgtd', '--iscsi', 'portal=127.0.0.2:3260')
 await until(() => tgtadm('--op', 'show', '--mode', 'portal') !== '')
 const back = Date.now()
 await target.apply(documentOf([B]), op)
@@ -222,5 +224,7 @@ logout()
 await target.remove(TARGET, op)
 await target.remove(TARGET, op)
 assert.deepEqual([await target.list(op), filesOfDaemon().includes(file)], [[], false])
+// It could also hang up, which would be the end of a session of open-iscsi.
+await assert.rejects(beginLogin(3260, A, TARGET), /status 2/)
 say('done')
 process.exit()

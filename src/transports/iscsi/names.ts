@@ -8,6 +8,9 @@ const PREFIX = 'iqn.2026-01.dev.ashlar'
 /** Kubernetes registers no node with a longer id (csiNodeIDMaxLength); CSI allows 256 bytes. */
 const LONGEST_NODE_ID = 192
 
+/** A target that shows nothing, to nobody; see tgt.ts. */
+export const EMPTY_TARGET = `${PREFIX}:empty`
+
 /** One target a volume. */
 export function targetName(id: VolumeId): string {
   return `${PREFIX}:${id}`

@@ -187,7 +187,7 @@ describe('a tgtd that does not run', () => {
   it('and starts again with nothing, gets all back', async () => {
     const { tgtd, target } = scene()
     await target.apply(documentOf([A]), op)
-    tgtd.targets.splice(0)
+    tgtd.all.splice(0)
     await target.apply(documentOf([A]), op)
     assert.deepEqual(facts(tgtd.targets[0]), whole([A]))
   })

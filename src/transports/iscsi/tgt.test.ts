@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import { failure, GIB, MIB, testOp } from '../../../test/fixtures.ts'
 import { A, B, documentOf, facts, NAME, PATH, SERIAL, scene, whole } from '../../../test/tgt-scene.ts'
 import { Secret } from '../../volume/secret.ts'
+import { EMPTY_TARGET } from './names.ts'
 
 const op = testOp()
 
@@ -118,6 +119,20 @@ describe('an export', () => {
     for (const session of tgtd.targets[0]?.sessions ?? []) session.closed = true
     await target.apply(grown, op)
     assert.equal((await target.find(NAME, op))?.size, 2n * GIB)
+  })
+
+  it('is never the only target, nor was: tgtd hangs up on everybody while it has none', async () => {
+    const { tgtd, target } = scene()
+    let isAnswered = true
+    tgtd.watch(change => {
+      if (!change.includes(EMPTY_TARGET)) isAnswered &&= tgtd.all.some(({ name }) => name === EMPTY_TARGET)
+    })
+    await target.apply(documentOf([A]), op)
+    // As a driver without it left them.
+    const [own] = tgtd.targets
+    if (own) tgtd.all.splice(0, 2, own)
+    await target.revoke(NAME, A, op)
+    assert.deepEqual([isAnswered, tgtd.targets, tgtd.all.length], [true, [], 1])
   })
 
   it('leaves targets of others alone, and does not list them', async () => {

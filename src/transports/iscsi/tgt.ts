@@ -21,7 +21,7 @@ import {
 import { NotYet, waitFor } from '../../linux/wait.ts'
 import { EffectMissing, NotSupported, Unavailable, WrongDevice } from '../../volume/errors.ts'
 import type { Op } from '../../volume/op.ts'
-import { volumeOfTarget } from './names.ts'
+import { EMPTY_TARGET, volumeOfTarget } from './names.ts'
 import type { ExportDocument, Target, TargetKind } from './target.ts'
 import {
   canStay,
@@ -79,6 +79,7 @@ async function apply(host: Host, document: ExportDocument, op: Op): Promise<void
   await requireFile(host, document)
   const targets = await listTargets(host, op)
   if (!targets) throw noDaemon(host)
+  await ensureEmptyTarget(host, targets, op)
   await ensurePortals(host, document.portals, op)
   const before = targets.find(({ name }) => name === document.target)
   if (before) requireSame(before, document)
@@ -91,6 +92,17 @@ async function apply(host: Host, document: ExportDocument, op: Op): Promise<void
   for (const name of initiatorsOf(document).filter(each => !acl.includes(each)))
     complaints.push(await bindInitiator(host, tid, name, op))
   await requireFaultless(host, document, complaints.join('; '), wrongRightsOf, op)
+}
+
+/**
+ * Without any target tgtd closes connections as soon as it has accepted them. To open-iscsi that happens between the connect
+ * and the first message of a login, which Linux remembers and iscsid does not: every later attempt of that session fails
+ * with ENOTCONN (2.1.8, Linux 6.1). With a target, whoever comes for another is told so, and tries again.
+ */
+async function ensureEmptyTarget(host: Host, targets: readonly TgtTarget[], op: Op): Promise<void> {
+  if (targets.some(({ name }) => name === EMPTY_TARGET)) return
+  const complaint = await createTarget(host, newTid(), EMPTY_TARGET, op)
+  if (complaint !== undefined) op.log.warn({ complaint }, `tgtd did not make ${EMPTY_TARGET}`)
 }
 
 /** Looks what is there now, and whether it is what the document says. */
@@ -142,12 +154,15 @@ async function ensurePortals(host: Host, wanted: readonly string[], op: Op): Pro
   })
 }
 
-/** Nobody may log in to it yet. Its number is random: no login that began with another target ends with this one. */
+/** Random: no login that began with another target ends with this one. */
+const newTid = (): number => randomInt(1, 0x7fff_ffff)
+
+/** Nobody may log in to it yet. */
 async function create(host: Host, document: ExportDocument, op: Op): Promise<TgtTarget> {
   const { target, backing, sectorSize } = document
   const complaints: Complaint[] = []
   for (let tries = 0; tries < TID_TRIES; tries += 1) {
-    const tid = randomInt(1, 0x7fff_ffff)
+    const tid = newTid()
     const complaint = await createTarget(host, tid, target, op)
     complaints.push(complaint)
     if (complaint !== undefined) continue
@@ -208,6 +223,7 @@ async function revoke(host: Host, name: string, initiator: string, op: Op): Prom
  * last write has ended, and the target cannot be deleted before: after this nothing of it reaches the file.
  */
 async function withdraw(host: Host, { name }: TgtTarget, op: Op): Promise<void> {
+  await ensureEmptyTarget(host, await targetsOf(host, op), op)
   const look = async () => {
     const { tid, acl = [], sessions = [] } = (await findTarget(host, name, op)) ?? {}
     if (tid === undefined) return
