@@ -26,6 +26,7 @@ import { csi } from '../rpc/proto.ts'
 import { type Server, type ServiceDefinition, serve } from '../rpc/serve.ts'
 import { connectorsOf, exportersOf } from '../transports/index.ts'
 import { initiatorName } from '../transports/iscsi/names.ts'
+import { requireSoleTarget } from '../transports/iscsi/targets.ts'
 import { encodeNodeId } from '../volume/node-id.ts'
 import { type Logger, SILENT, steady } from '../volume/op.ts'
 import { nodeSegments } from '../volume/topology.ts'
@@ -40,7 +41,7 @@ export type Role = 'controller' | 'node' | 'all-in-one'
 
 /** Builds what the role needs and serves it; answers when calls are accepted. */
 export async function startDriver(role: Role, settings: Settings, logger: Logger, lifetime: Lifetime): Promise<Server> {
-  const controller = role === 'node' ? undefined : await controllerSite(storageHostOf(settings), settings)
+  const controller = role === 'node' ? undefined : await openController(settings, logger)
   const node = role === 'controller' ? undefined : nodeSite(hostOf(settings), settings)
   const pipe: Pipe = {
     log: logger,
@@ -79,6 +80,14 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
   if (watch) repeat(() => watch(op), WATCH_MS, lifetime)
   if (controller) repeat(() => restoreExports(controller, op), WATCH_MS, lifetime)
   return server
+}
+
+async function openController(settings: Settings, log: Logger): Promise<ControllerSite> {
+  const host = storageHostOf(settings)
+  // A node has no portals to offer, and no target.
+  if (settings.iscsi && settings.iscsi.portals.length > 0)
+    await requireSoleTarget(host, settings.iscsi, steady({ log }))
+  return await controllerSite(host, settings)
 }
 
 /** The kernel shows a loop device's file by its real path; a pool may have been given by way of a symbolic link. */

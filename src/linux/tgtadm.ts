@@ -144,6 +144,11 @@ export async function daemonRuns({ files }: Host): Promise<boolean> {
   return alive.includes(true)
 }
 
+/** Is there a control socket, of a daemon that runs or of one that was killed? One look: over ssh each costs. */
+export async function hasSocket({ files }: Host): Promise<boolean> {
+  return (await files.facts('/run/tgtd/socket.0')) !== undefined
+}
+
 async function unlessGone<T>(look: Promise<T>): Promise<T | undefined> {
   try {
     return await look

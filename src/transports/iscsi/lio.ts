@@ -50,6 +50,7 @@ import { LUNS, targetName, volumeOfTarget } from './names.ts'
 import type { ExportDocument, Right, Shown, Target, TargetKind } from './target.ts'
 
 export const lio: TargetKind = {
+  runs: async () => true,
   open: (host: Host): Target => ({
     chooseLun: () => randomInt(1, LUNS),
     growsOnline: true,

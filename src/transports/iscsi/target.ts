@@ -127,4 +127,6 @@ export interface Target {
 /** A registry entry. */
 export interface TargetKind {
   open(host: Host): Target
+  /** Might this host serve anything with it now? */
+  runs(host: Host): Promise<boolean>
 }

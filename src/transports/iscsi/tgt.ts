@@ -10,6 +10,7 @@ import {
   createUnit,
   daemonRuns,
   deleteTarget,
+  hasSocket,
   listPortals,
   listTargets,
   noDaemon,
@@ -48,6 +49,7 @@ const DAEMON_MS = 10_000
 const TID_TRIES = 5
 
 export const tgt: TargetKind = {
+  runs: hasSocket,
   open: (host): Target => ({
     // One for all initiators, and with the target it goes: whoever comes when nobody is left gets another.
     chooseLun: ([first]) => first ?? seenLun(randomInt(256, LUNS)),
