@@ -80,6 +80,16 @@ describe('serving', () => {
     assert.equal(await answers(address), true)
   })
 
+  it('waits for one that lives a moment longer than its process', async t => {
+    const address = join(await temporaryFolder(t), 'csi.sock')
+    const dying = createServer()
+    await new Promise<void>(resolve => dying.listen(`${address}.0`, resolve))
+    await link(`${address}.0`, address)
+    setTimeout(() => dying.close(), 200)
+    await start(t, address)
+    assert.equal(await answers(address), true)
+  })
+
   it('does not touch what is no socket', async t => {
     const address = join(await temporaryFolder(t), 'csi.sock')
     await writeFile(address, 'precious')

@@ -2,6 +2,7 @@
 import { chmod, lstat, mkdir, unlink } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { dirname, isAbsolute } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import { endsWithin } from '../volume/within.ts'
 
@@ -19,6 +20,9 @@ export interface ServeOptions {
   readonly socketMode: number
   readonly services: readonly { definition: ServiceDefinition; implementation: UntypedServiceImplementation }[]
 }
+
+const LINGER_MS = 2000
+const LOOK_MS = 50
 
 /** sun_path holds 108 bytes with its terminator: unix(7). */
 const LONGEST_SOCKET_PATH = 107
@@ -67,7 +71,9 @@ async function prepareSocket(path: string): Promise<void> {
   const facts = await lstat(path).catch(() => undefined)
   if (!facts) return
   if (!facts.isSocket()) throw new Error(`endpoint ${path}: it exists and is not a socket`)
-  if (await isAlive(path)) throw new Error(`endpoint ${path}: another process is serving it`)
+  // A killed driver's socket lives on in children that it was starting, until they have become other programs.
+  for (const deadline = Date.now() + LINGER_MS; await isAlive(path); await sleep(LOOK_MS))
+    if (Date.now() > deadline) throw new Error(`endpoint ${path}: another process is serving it`)
   await unlink(path) // bind(2) fails with EADDRINUSE on a socket that a killed process left
 }
 
