@@ -21,7 +21,7 @@ export interface ServeOptions {
   readonly services: readonly { definition: ServiceDefinition; implementation: UntypedServiceImplementation }[]
 }
 
-const LINGER_MS = 2000
+const LINGER_MS = 1000
 const LOOK_MS = 50
 
 /** sun_path holds 108 bytes with its terminator: unix(7). */
