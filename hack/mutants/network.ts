@@ -118,4 +118,25 @@ export const OVER_THE_NETWORK: readonly Mutant[] = [
     'chooseLun: () => 1',
     'src/transports/iscsi/exporter.test.ts',
   ),
+  check(
+    'src/transports/iscsi/tgt.ts',
+    'the target that keeps tgtd from hanging up',
+    'if (targets.some(({ name }) => name === EMPTY_TARGET)) return',
+    'if (true) return',
+    'src/transports/iscsi/tgt.test.ts',
+  ),
+  check(
+    'src/transports/iscsi/targets.ts',
+    'the look at what another target still serves',
+    'if (served.length === 0) continue',
+    'if (true) continue',
+    'src/transports/iscsi/targets.test.ts',
+  ),
+  check(
+    'src/node/restage.ts',
+    'the note of a stage that is to be tried again',
+    'await site.journal.write({ ...entry, targets: [], again: true })',
+    '',
+    'test/loop/restage.test.ts',
+  ),
 ]
