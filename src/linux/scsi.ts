@@ -1,10 +1,9 @@
 // SCSI disks: what they say they are, and the files in /sys that make the kernel ask them again or let them go.
 import type { Host } from '../host/host.ts'
-import { CommandFailed, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
+import { writeControl } from './control-file.ts'
 
-/** Each of these may wait for the disk; a disk that answers at all does so well within this. */
-const SCSI_MS = 15_000
+const REMEDY = 'check the session of the disk; call again'
 
 /** Of the vital product data page 0x80, as the kernel last read it; undefined for a disk without one. */
 export async function readUnitSerial(host: Host, kname: string): Promise<string | undefined> {
@@ -26,29 +25,15 @@ export async function readDiskState(host: Host, kname: string): Promise<string> 
 
 /** Makes the kernel ask the disk anew for its size, its write protection and its identity. */
 export async function rescanDisk(host: Host, kname: string, op: Op): Promise<void> {
-  await writeControl(host, `/sys/block/${kname}/device/rescan`, '1', op)
+  await writeControl(host, `/sys/block/${kname}/device/rescan`, '1', REMEDY, op)
 }
 
 /** Takes the disk out of the kernel, after writing back the disk's own cache; `at` is its folder in /sys. */
 export async function deleteDisk(host: Host, at: string, op: Op): Promise<void> {
-  await writeControl(host, `${at}/delete`, '1', op)
+  await writeControl(host, `${at}/delete`, '1', REMEDY, op)
 }
 
 /** Looks for one logical unit behind a SCSI host; `at` is the host's folder in /sys. */
 export async function scanHost(host: Host, at: string, lun: number, op: Op): Promise<void> {
-  await writeControl(host, `${at}/scan`, `- - ${lun}`, op)
-}
-
-/** By a child: the kernel answers when the disk does, and a dead one would keep a thread of the driver. */
-async function writeControl(host: Host, path: string, text: string, op: Op): Promise<void> {
-  const args = [`of=${path}`, 'conv=notrunc,nocreat', 'status=none']
-  try {
-    await host.run({ file: 'dd', args, stdin: text, timeoutMs: SCSI_MS, onAbort: 'kill' }, op)
-  } catch (error) {
-    if (!(error instanceof CommandFailed)) throw error
-    throw new Unavailable(
-      { asked: `write "${text}" to ${path}`, found: error.message, next: 'check the session of the disk; call again' },
-      { cause: error },
-    )
-  }
+  await writeControl(host, `${at}/scan`, `- - ${lun}`, REMEDY, op)
 }
