@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Pool } from '../pools/pool.ts'
 import { encodeParameters, parseParameters, type StorageParameters } from '../schema/parameters.ts'
+import { encodeTuning, parseTuning } from '../schema/tuning.ts'
 import { type Capability, isSameCapability, refusal } from '../volume/capability.ts'
 import { type CapacityRange, chooseSize, GIB, MIB, SMALLEST_FILESYSTEM, satisfies } from '../volume/capacity.ts'
 import { IncompatibleExists, InvalidRequest, PoolFull } from '../volume/errors.ts'
@@ -17,6 +18,7 @@ export interface CreateVolumeRequest {
   readonly range: CapacityRange | undefined
   readonly capabilities: readonly Capability[]
   readonly parameters: Parameters
+  readonly mutableParameters?: Parameters
   /** Empty: anywhere. */
   readonly requisite: readonly Segments[]
   /** What its bytes begin as; undefined: nothing. */
@@ -25,11 +27,13 @@ export interface CreateVolumeRequest {
 
 /**
  * CSI spec, CreateVolume. The id derives from the name, so a repeat finds the volume of the first call; it is answered
- * with OK if size, capabilities, parameters, topology and source are compatible, else with ALREADY_EXISTS.
+ * with OK if size, capabilities, parameters, topology and source are compatible, else with ALREADY_EXISTS. Of mutable
+ * parameters those count that it was created with: what was changed since makes a late repeat no other request.
  */
 export async function createVolume(site: ControllerSite, request: CreateVolumeRequest, op: Op): Promise<Volume> {
   const asked = `create volume "${request.name}"`
   const parameters = parseParameters(asked, request.parameters)
+  const mutableParameters = encodeTuning(parseTuning(asked, request.mutableParameters ?? {}))
   requireServable(asked, request.capabilities, parameters)
   const pool = poolFor(site, asked, parameters.pool, request.source)
   const transport = parameters.transport ?? site.defaultTransport
@@ -62,6 +66,7 @@ export async function createVolume(site: ControllerSite, request: CreateVolumeRe
     sectorSize: source?.origin.sectorSize ?? pool.sectorSize,
     segments,
     ...(request.source && { contentSource: request.source }),
+    ...(Object.keys(mutableParameters).length > 0 && { mutableParameters }),
   }
   const volume = await make(site, asked, pool, spec, size, op)
   requireCompatible(asked, volume, spec, { limit, required })
@@ -142,6 +147,10 @@ function requireCompatible(asked: string, volume: Volume, spec: VolumeSpec, rang
   }
   if (JSON.stringify(volume.parameters) !== JSON.stringify(spec.parameters)) {
     throw differs(`parameters ${JSON.stringify(volume.parameters)}, asked ${JSON.stringify(spec.parameters)}`)
+  }
+  if (!isDeepStrictEqual(volume.mutableParameters, spec.mutableParameters)) {
+    const [have, want] = [volume, spec].map(each => JSON.stringify(each.mutableParameters ?? {}))
+    throw differs(`mutable parameters ${have}, asked ${want}`)
   }
   if (volume.transport !== spec.transport) throw differs(`transport ${volume.transport}`)
   if (!isSameSet(volume.capabilities, spec.capabilities)) throw differs('other volume capabilities')

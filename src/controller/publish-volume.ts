@@ -1,6 +1,7 @@
 // ControllerPublishVolume and ControllerUnpublishVolume: the right of one node to use a volume.
 import { randomBytes } from 'node:crypto'
 import type { Pool } from '../pools/pool.ts'
+import { encodeTuningRoute } from '../schema/tuning.ts'
 import type { Exporter } from '../transports/transport.ts'
 import { type Capability, isCompatible, isReaderOnly, refusal } from '../volume/capability.ts'
 import { isNodeName, requireSharable } from '../volume/claim.ts'
@@ -11,6 +12,7 @@ import {
   NodeNotFound,
   PublishedElsewhere,
 } from '../volume/errors.ts'
+import { mutableParametersOf } from '../volume/mutable.ts'
 import { isSameNode, parseNodeId } from '../volume/node-id.ts'
 import { type Op, steady } from '../volume/op.ts'
 import type { Claim, NodeId, Route, VolumeId } from '../volume/types.ts'
@@ -29,7 +31,8 @@ export const CONTENT_FROM_KEY = 'content_from'
 export const TRANSPORT_KEY = 'transport'
 
 /**
- * CSI spec, ControllerPublishVolume. A repeat with the same capability answers the same route; a different one is
+ * CSI spec, ControllerPublishVolume. A repeat with the same capability answers the same route, with the mutable parameters
+ * as they are by then; a different one is
  * ALREADY_EXISTS; a second node for a single-node mode is FAILED_PRECONDITION and names the first.
  */
 export async function publishVolume(site: ControllerSite, request: PublishRequest, op: Op): Promise<Route> {
@@ -75,6 +78,7 @@ async function giveRight(
       ...route,
       [BLANK_KEY]: String(claim.blank && blank),
       ...(volume.contentFrom !== undefined && { [CONTENT_FROM_KEY]: volume.contentFrom }),
+      ...encodeTuningRoute(mutableParametersOf(volume)),
     }
   } catch (error) {
     if (isNew) await withdraw(exporter, pool, id, node, op)

@@ -1,9 +1,11 @@
 // ValidateVolumeCapabilities: could this volume be used in these ways?
 import { parseParameters } from '../schema/parameters.ts'
+import { encodeTuning, parseTuning } from '../schema/tuning.ts'
 import { type Capability, isCompatible, refusal } from '../volume/capability.ts'
 import { DriverError } from '../volume/errors.ts'
 import { firstRefusedOption } from '../volume/mount-options.ts'
-import type { Parameters, VolumeId } from '../volume/types.ts'
+import { mutableParametersOf } from '../volume/mutable.ts'
+import type { Parameters, Volume, VolumeId } from '../volume/types.ts'
 import { type ControllerSite, getVolume } from './site.ts'
 
 /** CSI spec, ValidateVolumeCapabilities. Answers the reason against, or undefined: an unsupported capability is no error. */
@@ -11,7 +13,7 @@ export async function validateCapabilities(
   site: ControllerSite,
   id: VolumeId,
   capabilities: readonly Capability[],
-  parameters: Parameters,
+  { parameters, mutableParameters }: { parameters: Parameters; mutableParameters: Parameters },
 ): Promise<string | undefined> {
   const { volume } = await getVolume(site, `validate the capabilities of ${id}`, id)
   for (const capability of capabilities) {
@@ -24,9 +26,15 @@ export async function validateCapabilities(
   }
   try {
     parseParameters('validate the parameters', parameters)
+    return firstOther(volume, encodeTuning(parseTuning('validate the mutable parameters', mutableParameters)))
   } catch (error) {
     if (error instanceof DriverError) return error.message
     throw error
   }
-  return undefined
+}
+
+function firstOther(volume: Volume, wanted: Parameters): string | undefined {
+  const have = mutableParametersOf(volume)
+  const other = Object.keys(wanted).find(key => have[key] !== wanted[key])
+  return other === undefined ? undefined : `${other} is ${have[other] ?? 'not set'}, not ${wanted[other]}`
 }

@@ -1,6 +1,6 @@
-// The documents that the file pool keeps beside the bytes; each is written once and never changed.
+// The documents that the file pool keeps beside the bytes; each is written once and never changed, but for `modified`.
 import { Unavailable } from '../volume/errors.ts'
-import type { Claim, Origin, SnapshotSpec, VolumeSpec } from '../volume/types.ts'
+import type { Claim, Origin, Parameters, SnapshotSpec, VolumeSpec } from '../volume/types.ts'
 
 /** Raised when a reader of the old version would misread the new one; unknown versions are refused, not guessed. */
 const VERSION = 1
@@ -30,6 +30,15 @@ export function encodeVolume(volume: VolumeDocument): string {
 
 export function parseVolume(text: string, path: string): VolumeDocument {
   return parse('volume', text, path) as VolumeDocument
+}
+
+/** All mutable parameters of a volume, also those that were not changed. */
+export function encodeModified(parameters: Parameters): string {
+  return encode('modified', parameters)
+}
+
+export function parseModified(text: string, path: string): Parameters {
+  return parse('modified', text, path) as Parameters
 }
 
 export interface SnapshotDocument extends SnapshotSpec {

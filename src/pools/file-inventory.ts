@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { HostFiles } from '../host/host.ts'
 import { DriverError } from '../volume/errors.ts'
 import type { Claim, SnapshotId, VolumeId } from '../volume/types.ts'
-import { parseClaim, parseSnapshot, parseVolume, type VolumeDocument } from './file-documents.ts'
+import { parseClaim, parseModified, parseSnapshot, parseVolume, type VolumeDocument } from './file-documents.ts'
 import { lastChange, listRemains } from './file-remains.ts'
 import { allocatedIn } from './file-space.ts'
 import type { Inventory, KeptSnapshot, KeptVolume, Unreadable } from './pool.ts'
@@ -46,6 +46,7 @@ async function keptVolume(files: HostFiles, pool: string, id: VolumeId, path: st
   const [folder, claimsFolder, data] = await Promise.all(places.map(place => files.facts(place)))
   if (!folder) return undefined
   const document = await readDocument(files, join(path, 'volume.json'), parseVolume)
+  const { content: modified, unreadable } = await readDocument(files, join(path, 'modified.json'), parseModified)
   const claims = await readAllClaims(files, join(path, 'claims'))
   const changed = [folder, claimsFolder].flatMap(each => (each ? [each.modified.getTime()] : []))
   const { createdSize, ...spec } = document.content ?? ({} as Partial<VolumeDocument>)
@@ -54,10 +55,12 @@ async function keptVolume(files: HostFiles, pool: string, id: VolumeId, path: st
     path,
     changed: new Date(Math.max(...changed)),
     ...(data && { data: { path: join(path, 'data'), size: data.size, allocated: data.allocated } }),
-    ...('id' in spec && { volume: { ...(spec as VolumeDocument), pool, size: data?.size ?? 0n } }),
+    ...('id' in spec && {
+      volume: { ...(spec as VolumeDocument), pool, size: data?.size ?? 0n, ...(modified && { modified }) },
+    }),
     ...(createdSize !== undefined && { createdSize: BigInt(createdSize) }),
     claims: claims.flatMap(({ content }) => content ?? []),
-    unreadable: [document, ...claims].flatMap(({ unreadable }) => unreadable ?? []),
+    unreadable: [document, { unreadable }, ...claims].flatMap(each => each.unreadable ?? []),
   }
 }
 

@@ -9,7 +9,7 @@ import type { Remains } from './pool.ts'
 const STALE_MS = 600_000
 
 /** Whole, or not finished. */
-const DOCUMENT = /^(?:volume|snapshot)\.json(?:\.[0-9a-f]+\.tmp)?$/
+const DOCUMENT = /^(?:volume|modified|snapshot)\.json(?:\.[0-9a-f]+\.tmp)?$/
 const UNFINISHED = /^pool\.json\.[0-9a-f]+\.tmp$/
 const DATA = /^data(?:\.[0-9a-f]+\.part)?$/
 

@@ -2,12 +2,12 @@
 //
 //   <pool>/volumes/<id>/data          the bytes; the file's size is the volume's size
 //   <pool>/volumes/<id>/volume.json   what CreateVolume fixed for ever
+//   <pool>/volumes/<id>/modified.json what ControllerModifyVolume changed, if it did
 //   <pool>/volumes/<id>/claims/*.json which nodes may use it
 //   <pool>/snapshots/<id>/           see file-snapshots.ts
 //   <pool>/pool.json                 the pool's own UUID, so that ids are unique on a host with several pools
 //   <pool>/locks/                    who changes the rights on a volume, or copies one, holds a kernel lock here
 //   <pool>/drafts/, <pool>/trash/     volumes and snapshots that do not exist yet, or any more
-import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
 import { underLock } from '../linux/flock.ts'
@@ -19,17 +19,19 @@ import { OperationPending, SizeOutOfRange, Unavailable, VolumeNotFound } from '.
 import { encodeVolumeId } from '../volume/ids.ts'
 import { type Op, SILENT, steady } from '../volume/op.ts'
 import { createQueue, type Queue } from '../volume/queue.ts'
-import type { Backing, Bytes, Claim, NodeId, Volume, VolumeId, VolumeSpec } from '../volume/types.ts'
+import type { Backing, Bytes, Claim, NodeId, Parameters, Volume, VolumeId, VolumeSpec } from '../volume/types.ts'
 import { claimPath, readClaims, requireUnclaimed } from './file-claims.ts'
 import { createCopies } from './file-copies.ts'
-import { encodeClaim, encodePool, encodeVolume, parsePool, parseVolume, type VolumeDocument } from './file-documents.ts'
+import { encodeClaim, encodeVolume, parseVolume, type VolumeDocument } from './file-documents.ts'
 import { releaseDead } from './file-hold.ts'
 import { takeInventory } from './file-inventory.ts'
+import { readModified, writeModified } from './file-modified.ts'
 import { inDraft, lockPath, type Place, sweepLocks, uniqueName } from './file-place.ts'
 import { discard, discardStale, sweep } from './file-remains.ts'
 import { createFrom } from './file-restore.ts'
 import { fileSnapshots } from './file-snapshots.ts'
 import { requireRoom, roomOf } from './file-space.ts'
+import { ensureUuid, readUuid } from './file-uuid.ts'
 import type { Inventory, Pool, PoolConfig, PoolKind, Room, Snapshots } from './pool.ts'
 
 export const filePool: PoolKind = {
@@ -69,7 +71,7 @@ class FilePool implements Pool {
   async prepare(): Promise<void> {
     for (const folder of ['volumes', 'snapshots', 'drafts', 'trash'])
       await this.#files.makeDirectory(join(this.#place.root, folder))
-    this.#uuid = await this.#ownUuid()
+    this.#uuid = await ensureUuid(this.#files, this.name, this.#place.root)
     await sweep(this.#files, this.#place.root)
     const op = steady({ log: SILENT })
     await releaseDead(this.#place, this, op)
@@ -77,16 +79,7 @@ class FilePool implements Pool {
   }
 
   async requirePrepared(): Promise<void> {
-    const path = join(this.#place.root, 'pool.json')
-    const text = await this.#files.read(path)
-    if (text === undefined) {
-      throw new Unavailable({
-        asked: `open pool ${this.name}`,
-        found: `there is no ${path}`,
-        next: 'check the setting, and whether the filesystem of the pool is mounted',
-      })
-    }
-    this.#uuid = parsePool(text, path).uuid
+    this.#uuid = await readUuid(this.#files, this.name, this.#place.root)
   }
 
   idFor(name: string): VolumeId {
@@ -114,11 +107,15 @@ class FilePool implements Pool {
   }
 
   async find(id: VolumeId): Promise<Volume | undefined> {
-    const [document, data] = await Promise.all([this.#document(id), this.#files.facts(this.#at(id, 'data'))])
+    const [document, data, modified] = await Promise.all([
+      this.#document(id),
+      this.#files.facts(this.#at(id, 'data')),
+      readModified(this.#files, this.#at(id)),
+    ])
     if (!document) return undefined
     const { createdSize: _, ...spec } = document
     // A volume whose file was lost still exists, or its name would be given to an empty one.
-    return { ...spec, pool: this.name, size: data?.size ?? 0n }
+    return { ...spec, pool: this.name, size: data?.size ?? 0n, ...(modified && { modified }) }
   }
 
   async get(id: VolumeId): Promise<Volume> {
@@ -166,6 +163,22 @@ class FilePool implements Pool {
       }
       await requireRoom(asked, this.#place, to - size)
       await lengthenFile(this.#place.host, this.#at(id, 'data'), to, op)
+      return await this.get(id)
+    })
+  }
+
+  async modify(id: VolumeId, changes: Parameters, op: Op): Promise<Volume> {
+    // Nobody keeps the lock's file: a volume on its way by a local transport is deleted without it.
+    const wish = { path: lockPath(this.#place, id), isKept: async () => false }
+    return await underLock(this.#place.host, wish, op, async () => {
+      const volume = await this.get(id)
+      try {
+        const isNew = await writeModified(this.#files, this.#at(id), volume, changes)
+        if (isNew) op.log.info({ volume: id, changes }, 'volume modified')
+      } catch (error) {
+        await this.get(id) // deleted by another process in this instant
+        throw error
+      }
       return await this.get(id)
     })
   }
@@ -274,14 +287,5 @@ class FilePool implements Pool {
       if (await this.find(id)) throw error
       this.#absent(id) // deleted by another process in this instant
     }
-  }
-
-  /** Of two processes that open a new pool at once, one gives it its UUID, and both read that. */
-  async #ownUuid(): Promise<string> {
-    const path = join(this.#place.root, 'pool.json')
-    const present = await this.#files.read(path)
-    if (present !== undefined) return parsePool(present, path).uuid
-    await this.#files.createExclusive(path, encodePool({ uuid: randomUUID() }))
-    return parsePool((await this.#files.read(path)) ?? '', path).uuid
   }
 }

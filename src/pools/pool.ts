@@ -7,6 +7,7 @@ import type {
   Claim,
   ContentSource,
   NodeId,
+  Parameters,
   Snapshot,
   SnapshotId,
   SnapshotSpec,
@@ -101,6 +102,11 @@ export interface Pool {
   delete(id: VolumeId, op: Op): Promise<void>
   /** Never shrinks; fine if the volume is larger already. Throws PoolFull, SizeOutOfRange. */
   grow(id: VolumeId, to: Bytes, op: Op): Promise<Volume>
+  /**
+   * Changes these mutable parameters, all at once and durably, and leaves the others as they are. Two processes that change
+   * one volume at once both have their way. Throws OperationPending.
+   */
+  modify(id: VolumeId, changes: Parameters, op: Op): Promise<Volume>
   room(): Promise<Room>
   backing(id: VolumeId): Promise<Backing>
   /** True only if the volume holds nothing at all, or the mark of a format that did not finish before its first mount. */

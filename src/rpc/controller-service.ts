@@ -7,6 +7,7 @@ import { expandVolume } from '../controller/expand-volume.ts'
 import { getCapacity } from '../controller/get-capacity.ts'
 import { getSnapshot, listSnapshots } from '../controller/list-snapshots.ts'
 import { describeVolume, type ListedVolume, listVolumes } from '../controller/list-volumes.ts'
+import { modifyVolume } from '../controller/modify-volume.ts'
 import { publishVolume, unpublishVolume } from '../controller/publish-volume.ts'
 import type { ControllerSite } from '../controller/site.ts'
 import { validateCapabilities } from '../controller/validate-capabilities.ts'
@@ -29,9 +30,6 @@ import {
   refuseForeignParameters,
 } from './translate.ts'
 
-/** RPCs of capabilities that are not offered: grpc-js answers UNIMPLEMENTED. */
-type NotOffered = 'ControllerModifyVolume'
-
 const CAPABILITIES: readonly Rpc[] = [
   'CREATE_DELETE_VOLUME',
   'PUBLISH_UNPUBLISH_VOLUME',
@@ -41,6 +39,7 @@ const CAPABILITIES: readonly Rpc[] = [
   'GET_VOLUME',
   'VOLUME_CONDITION',
   'EXPAND_VOLUME',
+  'MODIFY_VOLUME',
   'PUBLISH_READONLY',
   'SINGLE_NODE_MULTI_WRITER',
 ]
@@ -61,14 +60,13 @@ function capabilitiesOf({ pools }: ControllerSite, { getSnapshot: isOffered }: O
 export function controllerService(
   site: ControllerSite,
   offer: Offer = { getSnapshot: false },
-): Omit<Methods<ControllerHandlers>, NotOffered> {
+): Methods<ControllerHandlers> {
   const capabilities = capabilitiesOf(site, offer).map(type => ({ rpc: { type } }))
   return {
     ControllerGetCapabilities: async () => ({ capabilities }),
 
     async CreateVolume(request, op) {
       const asked = 'create a volume'
-      if (Object.keys(request.mutable_parameters).length > 0) throw notOffered(asked, 'mutable_parameters')
       const volume = await createVolume(
         site,
         {
@@ -76,6 +74,7 @@ export function controllerService(
           range: parseRange(asked, request.capacity_range),
           capabilities: parseCapabilities(asked, request.volume_capabilities),
           parameters: parseMap(asked, 'parameters', request.parameters),
+          mutableParameters: parseMap(asked, 'mutable_parameters', request.mutable_parameters),
           requisite: parseRequisite(request.accessibility_requirements),
           source: parseContentSource(asked, request.volume_content_source),
         },
@@ -114,11 +113,14 @@ export function controllerService(
         site,
         request.volume_id,
         parseCapabilities(asked, request.volume_capabilities),
-        parseMap(asked, 'parameters', request.parameters),
+        {
+          parameters: parseMap(asked, 'parameters', request.parameters),
+          mutableParameters: parseMap(asked, 'mutable_parameters', request.mutable_parameters),
+        },
       )
       if (reason !== undefined) return { message: reason }
-      const { volume_capabilities, volume_context, parameters } = request
-      return { confirmed: { volume_capabilities, volume_context, parameters } }
+      const { volume_capabilities, volume_context, parameters, mutable_parameters } = request
+      return { confirmed: { volume_capabilities, volume_context, parameters, mutable_parameters } }
     },
 
     async ListVolumes(request, op) {
@@ -177,18 +179,17 @@ export function controllerService(
       // Block volumes too: their device learns its new size on the node.
       return { capacity_bytes: String(size), node_expansion_required: true }
     },
+
+    async ControllerModifyVolume(request, op) {
+      const asked = `modify ${request.volume_id}`
+      const changes = parseMap(asked, 'mutable_parameters', request.mutable_parameters)
+      await modifyVolume(site, request.volume_id, changes, op)
+      return {}
+    },
   }
 }
 
 function encodeEntry({ volume, publishedNodes, condition }: ListedVolume) {
   const status = { published_node_ids: [...publishedNodes], volume_condition: condition }
   return { volume: encodeVolume(volume), status }
-}
-
-function notOffered(asked: string, field: string): InvalidRequest {
-  return new InvalidRequest({
-    asked,
-    found: `${field} is set`,
-    next: 'this driver does not advertise the capability for it; leave it out',
-  })
 }

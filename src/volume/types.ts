@@ -26,6 +26,8 @@ export interface VolumeSpec {
   readonly contentSource?: ContentSource
   /** The volume whose UUID the copied filesystem bears until it is first staged: the source, or an ancestor of it. */
   readonly contentFrom?: VolumeId
+  /** As CreateVolume was given them, without metadata; a copy has its own only. Absent: none. */
+  readonly mutableParameters?: Parameters
 }
 
 export type ContentSource =
@@ -34,6 +36,8 @@ export type ContentSource =
 
 export interface Volume extends VolumeSpec {
   readonly pool: string
+  /** All mutable parameters as ControllerModifyVolume left them. Absent: as the volume was created. */
+  readonly modified?: Parameters
   readonly size: Bytes
 }
 

@@ -84,6 +84,7 @@ eachPool(({ type, openTwo, debris }) => {
       const absent = failure('not-found')
       await assert.rejects(a.get(id), absent)
       await assert.rejects(a.grow(id, MIB, op), absent)
+      await assert.rejects(a.modify(id, { x: '1' }, op), absent)
       await assert.rejects(a.backing(id), absent)
       await assert.rejects(a.claim(id, claimOf('n1')), absent)
     })
@@ -147,6 +148,37 @@ eachPool(({ type, openTwo, debris }) => {
       const mode = 'MULTI_NODE_READER_ONLY'
       await Promise.all([a.claim(id, claimOf('n1', mode)), b.claim(id, claimOf('n2', mode))])
       assert.equal((await b.claims(id)).length, 2)
+    })
+  })
+
+  describe(`pool ${type}: modifying`, () => {
+    it('changes what is named and keeps the rest, for every process, and what was created stays known', async t => {
+      const { a, b, reopen } = await openTwo(t)
+      const spec = specOf('one', { mutableParameters: { x: '1', y: '1' } })
+      const created = await a.create(spec, MIB, op)
+      assert.deepEqual(await b.modify(spec.id, { y: '2', z: '3' }, op), {
+        ...created,
+        modified: { x: '1', y: '2', z: '3' },
+      })
+      for (const pool of [a, b, await reopen()])
+        assert.deepEqual((await pool.get(spec.id)).modified, { x: '1', y: '2', z: '3' })
+    })
+
+    it('to what is so already writes nothing', async t => {
+      const { a } = await openTwo(t)
+      const { id } = await a.create(specOf('one', { mutableParameters: { x: '1' } }), MIB, op)
+      assert.equal((await a.modify(id, { x: '1' }, op)).modified, undefined)
+      assert.equal((await a.modify(id, {}, op)).modified, undefined)
+    })
+
+    it('from two processes at once loses no change', async t => {
+      const { a, b, folder } = await openTwo(t)
+      const { id } = await a.create(specOf('one'), MIB, op)
+      const keys = Array.from({ length: 10 }, (_, n) => `k${n}`)
+      await Promise.all(keys.map((key, n) => (n % 2 === 0 ? a : b).modify(id, { [key]: key }, op)))
+      assert.deepEqual((await a.get(id)).modified, Object.fromEntries(keys.map(key => [key, key])))
+      await b.delete(id, op)
+      assert.deepEqual(await debris(folder), [])
     })
   })
 

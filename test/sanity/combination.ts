@@ -47,8 +47,8 @@ const SECRET_KEYS = [
 
 const GIB = 1024 ** 3
 
-/** Mutable parameters the driver accepts; csi-sanity sends them once the driver can MODIFY_VOLUME. */
-const MUTABLE_PARAMETERS: Record<string, string> = {}
+/** Mutable parameters the driver accepts. */
+const MUTABLE_PARAMETERS: Record<string, string> = { readAheadKiB: '512', discard: 'on', writeIops: '1000' }
 
 /** Snapshot class parameters; csi-sanity sends them once the driver can CREATE_DELETE_SNAPSHOT. */
 const SNAPSHOT_PARAMETERS: Record<string, string> = {}
