@@ -8,6 +8,7 @@ import { growFilesystem, requireFits } from '../linux/grow.ts'
 import { mountFilesystem } from '../linux/mount.ts'
 import { type Ownership, ownershipOfEmptyRoot, setOwnership } from '../linux/path.ts'
 import type { StorageParameters } from '../schema/parameters.ts'
+import type { Tuning } from '../schema/tuning.ts'
 import type { Connector } from '../transports/transport.ts'
 import type { Capability, FsType } from '../volume/capability.ts'
 import { DriverError, EffectMissing, IncompatibleExists, RefusesToFormat } from '../volume/errors.ts'
@@ -33,6 +34,7 @@ export interface Plan {
   readonly attested: boolean
   /** The volume that this one began as a copy of. */
   readonly contentFrom: VolumeId | undefined
+  readonly tuning: Tuning
 }
 
 /** Answers why the filesystem could not be grown to its device, if so: a mount is worth more than its growth. */

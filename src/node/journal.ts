@@ -2,6 +2,7 @@
 import { basename, join } from 'node:path'
 import type { Host, HostFiles } from '../host/host.ts'
 import { underLock } from '../linux/flock.ts'
+import type { Tuning } from '../schema/tuning.ts'
 import type { Capability } from '../volume/capability.ts'
 import { Unavailable } from '../volume/errors.ts'
 import { digest } from '../volume/ids.ts'
@@ -22,11 +23,15 @@ export interface Entry {
   readonly again?: true
   /** Why its filesystem is smaller than its device, in words: growth fails no mount, but shows in the volume's condition. */
   readonly growthFailure?: string
+  /** The mutable parameters that the last call brought, whether they are in effect or not. Absent: none. */
+  readonly tuning?: Tuning
 }
 
 export interface Target {
   readonly path: string
   readonly readonly: boolean
+  /** UID of the pod that the target is for, whose limits are the volume's. Absent: not known. */
+  readonly pod?: string
   /** Begun and not seen to end; absent while the volume is published there and at rest. */
   readonly doing?: 'publish' | 'unpublish'
 }

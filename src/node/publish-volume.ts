@@ -1,13 +1,17 @@
 // NodePublishVolume and NodeUnpublishVolume: a staged volume at a path of a workload, and away from it.
+import { isDeepStrictEqual } from 'node:util'
 import type { Host } from '../host/host.ts'
 import type { Device } from '../linux/device.ts'
 import { bindMount, findMount, isMountOf, type Mount, mountsAt, unmountAll } from '../linux/mount.ts'
 import { ensureDirectory, ensureFile, removeMountPoint, requireEmpty } from '../linux/path.ts'
+import { parseTuningRoute, type Tuning } from '../schema/tuning.ts'
 import { allowsManyTargets, type Capability, isReaderOnly } from '../volume/capability.ts'
 import { EffectMissing, IncompatibleExists, NotStaged, VolumeInUse } from '../volume/errors.ts'
 import { type Op, steady } from '../volume/op.ts'
 import type { Parameters, Route, VolumeId } from '../volume/types.ts'
+import { tuneTarget } from './apply-tuning.ts'
 import type { Entry, Target } from './journal.ts'
+import { podOf } from './pod.ts'
 import { restageIfBroken } from './restage.ts'
 import { findConnected, mountsOf, type NodeSite, requireOwnMounts, resolvePaths } from './site.ts'
 import { detachIdleViews, ensureView } from './view.ts'
@@ -44,24 +48,46 @@ export async function publishVolume(site: NodeSite, given: PublishRequest, op: O
 
 async function publish(site: NodeSite, asked: string, request: PublishRequest, op: Op): Promise<void> {
   const { id, targetPath, capability } = request
+  const tuning = parseTuningRoute(asked, request.publishContext)
   await restageIfBroken(site, request, await site.journal.find(id), op)
   const entry = await site.journal.find(id)
   const device = await requireStaged(site, asked, request, entry, op)
   const readonly = request.readonly || isReaderOnly(capability.mode) || device.readonly
-  const target = { path: targetPath, readonly }
+  const pod = podOf(targetPath, request.volumeContext)
+  const target = { path: targetPath, readonly, ...(pod !== undefined && { pod }) }
+  await bring(site, asked, { ...request, readonly }, { device, entry, target }, op)
+  await noteTuning(site, id, tuning)
+  await tuneTarget(site.host, device, tuning, target, op)
+}
+
+interface Bringing {
+  readonly device: Device
+  readonly entry: Entry | undefined
+  readonly target: Target
+}
+
+/** Makes the volume be at the target as it is asked for, or throws and leaves nothing of it. */
+async function bring(
+  site: NodeSite,
+  asked: string,
+  request: PublishRequest,
+  { device, entry, target }: Bringing,
+  op: Op,
+): Promise<void> {
+  const { id, targetPath, capability, readonly } = request
   // A call that never came to its end was never answered: what it mounted may be half-made.
   if (entry?.targets.some(each => each.path === targetPath && each.doing))
     await withdrawTarget(site, asked, id, targetPath, op)
   const present = await mountsAt(site.host, targetPath)
   if (present.length > 0) {
-    await confirmPublished(site, asked, { ...request, readonly }, device, present)
+    await confirmPublished(site, asked, request, device, present)
     return await noteTarget(site, id, targetPath, target)
   }
   await requireNoOtherTarget(site, asked, request, device)
   await prepare(site.host, targetPath, capability.access, op)
   await noteTarget(site, id, targetPath, { ...target, doing: 'publish' })
   try {
-    if (capability.access === 'mount') await publishFilesystem(site, device, { ...request, readonly }, op)
+    if (capability.access === 'mount') await publishFilesystem(site, device, request, op)
     else await publishDevice(site, device, targetPath, readonly, op)
     await noteTarget(site, id, targetPath, target)
   } catch (error) {
@@ -77,6 +103,12 @@ async function noteTarget({ journal }: NodeSite, id: VolumeId, path: string, tar
   if (!entry) return
   const others = entry.targets.filter(each => each.path !== path)
   await journal.write({ ...entry, targets: target ? [...others, target] : others })
+}
+
+/** For the condition of the volume, which tells what is not in effect. */
+async function noteTuning({ journal }: NodeSite, id: VolumeId, tuning: Tuning): Promise<void> {
+  const entry = await journal.find(id)
+  if (entry && !isDeepStrictEqual(entry.tuning ?? {}, tuning)) await journal.write({ ...entry, tuning })
 }
 
 /** CSI spec, NodeUnpublishVolume. What is not published is OK; the target path is gone afterwards. */

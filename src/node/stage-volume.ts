@@ -2,11 +2,13 @@
 import { findMount, isReadOnly, type Mount, mountsAt, unmountAll } from '../linux/mount.ts'
 import { kindOf, requireEmpty } from '../linux/path.ts'
 import { parseVolumeContext } from '../schema/parameters.ts'
+import { parseTuningRoute } from '../schema/tuning.ts'
 import { type Capability, type FsType, isReaderOnly, refusal } from '../volume/capability.ts'
 import { IncompatibleExists, InvalidRequest, NotStaged } from '../volume/errors.ts'
 import { firstRefusedOption, splitOptions } from '../volume/mount-options.ts'
 import { type Op, steady } from '../volume/op.ts'
 import type { Parameters, Route, VolumeId } from '../volume/types.ts'
+import { tuneDevice } from './apply-tuning.ts'
 import { giveOwner, growIfSmaller, type Plan, stageFilesystem } from './filesystem.ts'
 import type { Entry } from './journal.ts'
 import {
@@ -71,6 +73,7 @@ async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
   await site.journal.write({ ...entryOf(plan), doing: 'stage' })
   try {
     const device = await plan.connector.connect(plan.id, plan.route, op)
+    await tuneDevice(site.host, device, plan.tuning, op)
     const growthFailure = plan.capability.access === 'mount' ? await stageFilesystem(site, plan, device, op) : undefined
     await site.journal.write(entryOf(plan, growthFailure))
   } catch (error) {
@@ -115,6 +118,7 @@ async function examine(site: NodeSite, request: StageRequest, op: Op): Promise<P
     route: publishContext,
     attested: publishContext['blank'] === 'true',
     contentFrom: publishContext['content_from'],
+    tuning: parseTuningRoute(asked, publishContext),
     options: mountOptions(flags, fsType),
     readonly: flags.includes('ro') || isReaderOnly(capability.mode) || publishContext['readonly'] === 'true',
   }
@@ -126,8 +130,16 @@ function mountOptions(flags: readonly string[], fsType: FsType): string[] {
   return fsType === 'ext4' && !rest.some(flag => flag.startsWith('errors=')) ? [...rest, 'errors=remount-ro'] : rest
 }
 
-function entryOf({ id, stagingPath, capability, readonly }: Plan, growthFailure?: string): Entry {
-  return { id, stagingPath, capability, readonly, targets: [], ...(growthFailure !== undefined && { growthFailure }) }
+function entryOf({ id, stagingPath, capability, readonly, tuning }: Plan, growthFailure?: string): Entry {
+  return {
+    id,
+    stagingPath,
+    capability,
+    readonly,
+    targets: [],
+    ...(growthFailure !== undefined && { growthFailure }),
+    ...(Object.keys(tuning).length > 0 && { tuning }),
+  }
 }
 
 /** The journal says what was done; the kernel decides: after a reboot nothing is staged. */
@@ -160,6 +172,7 @@ async function confirmStaged(site: NodeSite, plan: Plan, mounted: Mount, op: Op)
       next: 'unstage it first',
     })
   }
+  await tuneDevice(site.host, device, plan.tuning, op)
   await giveOwner(site, plan, op)
   const growthFailure = await growIfSmaller(site, plan, device, op)
   const { targets = [] } = (await site.journal.find(plan.id)) ?? {}

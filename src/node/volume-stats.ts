@@ -7,6 +7,7 @@ import { type Condition, conditionOf } from '../volume/condition.ts'
 import { VolumeNotFound } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, VolumeId } from '../volume/types.ts'
+import { tuningShortfalls } from './apply-tuning.ts'
 import { type Connected, findConnected, isPlainPath, mountsOf, type NodeSite } from './site.ts'
 
 export type VolumeStats = ({ kind: 'mount'; usage: FilesystemUsage } | { kind: 'block'; size: Bytes }) & {
@@ -33,7 +34,9 @@ export async function volumeStats(site: NodeSite, id: VolumeId, given: string, o
   const troubles = await troublesOf(site, id, connected, own, op)
   // statfs answers from memory even when the device is dead; a read past the cache does not.
   if (troubles.length === 0) await readDirect(site.host, device, 0n, 4096, op, READ_MS)
-  const condition = conditionOf(troubles)
+  const entry = await site.journal.find(id)
+  const remarks = entry ? await tuningShortfalls(site.host, device, entry) : []
+  const condition = conditionOf(troubles, remarks)
   if (visible?.fsType === 'devtmpfs' || path === device.path) return { kind: 'block', size: device.size, condition }
   return { kind: 'mount', usage: await readUsage(site.host, path, op), condition }
 }

@@ -15,3 +15,8 @@ it('a condition is abnormal exactly when there are troubles, and tells each of t
   )
   assert.deepEqual(conditionOf(['a', 'b', 'a']), { abnormal: true, message: 'a; b' })
 })
+
+it('a remark makes no condition abnormal, and is told beside whatever is', () => {
+  assert.deepEqual(conditionOf([], ['r', 'r']), { abnormal: false, message: 'the volume is in order; r' })
+  assert.deepEqual(conditionOf(['a'], ['r']), { abnormal: true, message: 'a; r' })
+})

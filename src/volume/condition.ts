@@ -5,8 +5,9 @@ export interface Condition {
   readonly message: string
 }
 
-/** The troubles in words, each once. */
-export function conditionOf(troubles: readonly string[]): Condition {
-  if (troubles.length === 0) return { abnormal: false, message: 'the volume is in order' }
-  return { abnormal: true, message: [...new Set(troubles)].join('; ') }
+/** The troubles in words, each once; and behind them what is worth knowing, but no harm to the data. */
+export function conditionOf(troubles: readonly string[], remarks: readonly string[] = []): Condition {
+  const abnormal = troubles.length > 0
+  const found = abnormal ? troubles : ['the volume is in order']
+  return { abnormal, message: [...new Set([...found, ...remarks])].join('; ') }
 }
