@@ -78,6 +78,16 @@ const printSkips = (layer: string, results: readonly TestResult[]): void => {
   }
 }
 
+/** Layers that take longer than this tell where the time went. */
+const LONG_MS = 60_000
+const SLOWEST = 5
+
+const printSlowest = (results: readonly TestResult[]): void => {
+  const timed = results.flatMap(({ name, durationMs: ms = 0 }) => (ms > 0 ? [{ name, ms }] : []))
+  for (const { name, ms } of timed.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST))
+    print(`${(ms / 1000).toFixed(0).padStart(9)} s  ${name.replace(`${root}/`, '')}`)
+}
+
 const printReport = ({ layer, results, durationMs }: LayerReport): void => {
   for (const { name, status, file, detail } of results) {
     if (status !== 'failed') continue
@@ -86,6 +96,7 @@ const printReport = ({ layer, results, durationMs }: LayerReport): void => {
     if (detail !== undefined) print(indent(detail.trimEnd()))
   }
   printSkips(layer, results)
+  if (durationMs > LONG_MS) printSlowest(results)
   print(`${layer.padEnd(9)} ${countsLine(countResults(results))}  (${(durationMs / 1000).toFixed(1)} s)`)
 }
 

@@ -2,41 +2,31 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { shellQuote } from '../../hack/lab/command.ts'
 import { Lab } from '../../hack/lab/lab.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
-import type { DiskSpec, VmSpec } from '../../hack/lab/topology.ts'
 import { answerOf, type CsiClient, connect, type Service } from '../../src/rpc/client.ts'
-import type { IscsiSettings } from '../../src/schema/config.ts'
+import { writeSshdFiles } from '../loop/sshd.ts'
 import { PATIENCE_MS, waitUntil } from '../patience.ts'
 import { installPrograms, programLine } from '../programs.ts'
 import type { Question } from './agent.ts'
+import {
+  addressOf,
+  type ClusterOptions,
+  ENVIRONMENT,
+  type HostName,
+  NODES,
+  type NodeName,
+  PORT,
+  runOn,
+  topologyOf,
+} from './machines.ts'
 import { Mailbox } from './mailbox.ts'
 
-const ROOT = dirname(dirname(import.meta.dirname))
-const SHARE = '/lab/share'
-const PORT = 9000
-/** Calls do not travel there, so a cut cable cuts nothing else. */
-const NETS = ['san0', 'san1']
-export const NODES = ['node-a', 'node-b'] as const
-export type NodeName = (typeof NODES)[number]
-export type HostName = 'storage' | NodeName
+export { type HostName, NODES, type NodeName } from './machines.ts'
 
-export interface ClusterOptions {
-  readonly target: IscsiSettings['target']
-  readonly chap?: IscsiSettings['chap']
-  /** More settings of `iscsi`, for all hosts. */
-  readonly iscsi?: Partial<IscsiSettings>
-  /** Without it the storage host offers its address on san0. */
-  readonly portals?: readonly string[]
-  readonly maxVolumesPerNode?: number
-  /** Of the storage host, with the pool. */
-  readonly disk?: DiskSpec
-  readonly nodes?: readonly NodeName[]
-}
+const SHARE = '/lab/share'
 
 /** What a caller repeats: something took too long, or a driver was killed under the call, or is busy with what that left. */
 const PASSING = ['UNAVAILABLE', 'ABORTED', 'CANCELLED', 'DEADLINE_EXCEEDED']
@@ -56,11 +46,12 @@ export class CallFailed extends Error {
 
 export class Cluster {
   readonly lab: Lab
-  readonly options: ClusterOptions
+  options: ClusterOptions
   /** What CHAP secrets derive from. */
   readonly key = randomBytes(24).toString('hex')
   readonly #boxes = new Map<string, Mailbox>()
   readonly #clients = new Map<string, CsiClient>()
+  #storage: ReturnType<typeof writeSshdFiles> | undefined
 
   constructor(lab: Lab, options: ClusterOptions) {
     this.lab = lab
@@ -71,20 +62,23 @@ export class Cluster {
     return this.lab.vm(name)
   }
 
+  /** Where the driver that is called under this name runs. */
+  #seat(name: HostName): Machine {
+    return this.lab.vm(name === 'storage' && this.options.remote ? 'control' : name)
+  }
+
   get keyFile(): string {
     return join(this.lab.share, 'conf/chap.key')
   }
 
   /** Of its driver, for the other VMs: HOST:PORT. */
   address(name: HostName): string {
-    return `10.77.0.${INDEX[name]}:${PORT}`
+    return `${addressOf(name)}:${PORT}`
   }
 
   /** Runs a shell command on a host; the project's Node.js comes first on PATH. Throws unless it ends with 0. */
   async run(name: HostName, command: string, timeout = 120): Promise<string> {
-    const { code, stdout, stderr } = await this.lab.vm(name).exec(`${ENVIRONMENT}\n${command}`, { timeout })
-    assert.equal(code, 0, `${name}: ${command}: ${code} ${stdout}${stderr}`)
-    return stdout.trim()
+    return await runOn(this.lab.vm(name), command, timeout)
   }
 
   /** Calls the driver on a host. Throws CallFailed. */
@@ -121,7 +115,7 @@ export class Cluster {
   }
 
   async #endpoint(name: HostName): Promise<string> {
-    const { host, port } = await this.machine(name).forwarded()
+    const { host, port } = await this.#seat(name).forwarded()
     return `tcp://${host}:${port}`
   }
 
@@ -152,15 +146,16 @@ export class Cluster {
     const path = join(this.lab.share, `conf/${name}.json`)
     writeFileSync(path, JSON.stringify(this.#settingsOf(name), undefined, 2))
     const log = `${SHARE}/log/${name}.log`
-    await this.run(
-      name,
-      `setsid ${programLine(role)} --config ${SHARE}/conf/${name}.json >>${log} 2>&1 </dev/null & echo $! >/run/driver.pid`,
-    )
+    const seat = this.#seat(name)
+    const launch = `setsid ${programLine(role)} --config ${SHARE}/conf/${name}.json >>${log} 2>&1 </dev/null & echo $! >/run/driver.pid`
+    await runOn(seat, launch)
     await waitUntil(`the driver of ${name}`, async () => {
       try {
         await this.call(name, 'Identity', 'Probe', {}, 2000)
         return true
       } catch {
+        // It ends when it cannot start, as when ssh took too long; kubelet would start it again.
+        await runOn(seat, `kill -0 "$(cat /run/driver.pid)" 2>/dev/null || { ${launch}; }`)
         return false
       }
     })
@@ -169,7 +164,7 @@ export class Cluster {
   /** What doctor of a host says, and its exit code. */
   async doctor(name: HostName): Promise<{ code: number; report: string }> {
     const command = `${programLine('cli')} doctor --config ${SHARE}/conf/${name}.json`
-    const { code, stdout, stderr } = await this.machine(name).exec(`${ENVIRONMENT}\n${command}`, { timeout: 120 })
+    const { code, stdout, stderr } = await this.#seat(name).exec(`${ENVIRONMENT}\n${command}`, { timeout: 120 })
     return { code, report: `${stdout}${stderr}` }
   }
 
@@ -191,7 +186,7 @@ export class Cluster {
 
   /** kill -9 of its one process: commands that it runs go on without it. */
   async killDriver(name: HostName): Promise<void> {
-    await this.run(name, 'kill -9 "$(cat /run/driver.pid)" 2>/dev/null || true')
+    await runOn(this.#seat(name), 'kill -9 "$(cat /run/driver.pid)" 2>/dev/null || true')
   }
 
   logOf(name: HostName): string {
@@ -226,6 +221,7 @@ export class Cluster {
        blkid /dev/vdb >/dev/null || mkfs.xfs -q /dev/vdb
        mkdir -p /srv && mount /dev/vdb /srv && mkdir -p /srv/pool`,
     )
+    if (this.options.remote) await this.run('storage', `mkdir -p /run/sshd; /usr/sbin/sshd -f ${SHARE}/ssh/config`)
     if (this.options.target === 'tgt') await this.startTgtd()
     else
       await this.run(
@@ -248,6 +244,11 @@ export class Cluster {
 
   async start(): Promise<void> {
     for (const folder of ['conf', 'log']) mkdirSync(join(this.lab.share, folder), { recursive: true })
+    if (this.options.remote) {
+      const folder = join(this.lab.share, 'ssh')
+      mkdirSync(folder)
+      this.#storage = writeSshdFiles(folder, `${SHARE}/ssh`, addressOf('storage'), 22)
+    }
     if (this.options.chap !== undefined) writeFileSync(this.keyFile, `${this.key}\n`, { mode: 0o600 })
     installPrograms(this.lab.share, [
       'src/bin/controller.ts',
@@ -261,6 +262,14 @@ export class Cluster {
         await this.startDriver(name)
       }),
     )
+  }
+
+  /** The same machines with other settings; no volume may be there. */
+  async become(change: Pick<ClusterOptions, 'target' | 'chap'>): Promise<void> {
+    this.options = { ...this.options, ...change }
+    for (const name of this.hosts()) await this.killDriver(name)
+    if (change.target === 'tgt') await this.startTgtd()
+    await Promise.all(this.hosts().map(name => this.startDriver(name)))
   }
 
   hosts(): HostName[] {
@@ -286,36 +295,9 @@ export class Cluster {
       defaultTransport: 'iscsi',
       maxVolumesPerNode: this.options.maxVolumesPerNode ?? 0,
       iscsi: name === 'storage' ? { target, portals, ...shared } : shared,
+      ...(name === 'storage' && this.#storage && { storage: this.#storage }),
       log: { level: 'debug' },
     }
-  }
-}
-
-const ENVIRONMENT = [
-  `export PATH=${shellQuote(`${ROOT}/node_modules/.bin:${ROOT}/node_modules/node/bin`)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-  `cd ${shellQuote(ROOT)} || exit 125`,
-].join('\n')
-
-const INDEX: Readonly<Record<HostName, number>> = { storage: 1, 'node-a': 11, 'node-b': 12 }
-
-function topologyOf({ disk = '16G', nodes = NODES }: ClusterOptions) {
-  // A checkout below /tmp is seen only when asked for: a VM has a /tmp of its own.
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ashlar')
-  const visible = [ROOT, cache].filter(path => existsSync(path))
-  const vm = (name: HostName, more: Partial<VmSpec> = {}): VmSpec => ({
-    index: INDEX[name],
-    memory: 640,
-    visible,
-    translationCache: 256,
-    forward: PORT,
-    ...more,
-  })
-  return {
-    nets: NETS,
-    vms: {
-      storage: vm('storage', { disks: [disk], memory: 768 }),
-      ...Object.fromEntries(nodes.map(name => [name, vm(name)])),
-    },
   }
 }
 

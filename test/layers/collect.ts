@@ -16,7 +16,7 @@ export interface TestEvent {
     message?: string
     skip?: string | boolean
     todo?: string | boolean
-    details?: { type?: string | undefined; error?: unknown }
+    details?: { type?: string | undefined; error?: unknown; duration_ms?: number }
   }
 }
 
@@ -80,7 +80,16 @@ export const createCollector = (files: readonly string[], filtered = false): Col
       if (entryFile !== undefined) reported.add(entryFile)
       const parent = open[nesting - 1]
       if (parent) parent.children += 1
-      return [{ name: fullName, status, ...place, ...(detail === undefined ? {} : { detail }) }]
+      const durationMs = details?.duration_ms
+      return [
+        {
+          name: fullName,
+          status,
+          ...place,
+          ...(detail === undefined ? {} : { detail }),
+          ...(durationMs === undefined ? {} : { durationMs }),
+        },
+      ]
     }
     const parentOf = (): TestResult[] => {
       const parent = open[nesting - 1]

@@ -12,6 +12,8 @@ export interface TestResult {
   file?: string
   /** Error text of a failure, or the reason of a skip. */
   detail?: string
+  /** Wall time in milliseconds, if known. */
+  durationMs?: number
 }
 
 export interface LayerReport {

@@ -20,15 +20,8 @@ export interface Sshd {
 
 export async function startSshd(): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), 'ashlar-sshd-'))
-  const at = (name: string): string => join(folder, name)
   const controlDir = mkdtempSync('/tmp/ashlar-ssh-')
-  for (const name of ['host', 'client', 'stranger'])
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at(name)])
-  copyFileSync(at('client.pub'), at('authorized_keys'))
-  const port = await freePort()
-  const [type, key] = readFileSync(at('host.pub'), 'utf8').split(' ')
-  writeFileSync(at('known_hosts'), `[127.0.0.1]:${port} ${type} ${key}\n`)
-  writeFileSync(at('config'), configuration(port, at))
+  const files = writeSshdFiles(folder, folder, '127.0.0.1', await freePort())
   // Privilege separation of Debian's sshd wants this folder, which its service makes.
   mkdirSync('/run/sshd', { recursive: true })
   let server: ChildProcess = spawn('true')
@@ -41,7 +34,9 @@ export async function startSshd(): Promise<Sshd> {
     await ended
   }
   const start = async (): Promise<void> => {
-    server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', at('config')], { stdio: ['ignore', 'ignore', 'pipe'] })
+    server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(folder, 'config')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
     let log = ''
     server.stderr?.on('data', (chunk: Buffer) => {
       log += chunk.toString()
@@ -52,8 +47,7 @@ export async function startSshd(): Promise<Sshd> {
     }
   }
   await start()
-  const [identityFile, knownHostsFile] = [at('client'), at('known_hosts')]
-  const settings = { address: '127.0.0.1', port, user: userInfo().username, identityFile, knownHostsFile, controlDir }
+  const settings = { ...files, user: userInfo().username, controlDir }
   const end = async (): Promise<void> => {
     await kill()
     for (const each of [folder, controlDir]) rmSync(each, { recursive: true })
@@ -61,10 +55,22 @@ export async function startSshd(): Promise<Sshd> {
   return { settings, folder, kill, start, end }
 }
 
-const configuration = (port: number, at: (name: string) => string): string =>
+/** Keys and configuration of a server, and how a client reaches it. `seen`: the folder as both will know it. */
+export function writeSshdFiles(folder: string, seen: string, address: string, port: number) {
+  for (const name of ['host', 'client', 'stranger'])
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)])
+  copyFileSync(join(folder, 'client.pub'), join(folder, 'authorized_keys'))
+  const [type, key] = readFileSync(join(folder, 'host.pub'), 'utf8').split(' ')
+  writeFileSync(join(folder, 'known_hosts'), `[${address}]:${port} ${type} ${key}\n`)
+  const at = (name: string): string => join(seen, name)
+  writeFileSync(join(folder, 'config'), configuration(address, port, at))
+  return { address, port, identityFile: at('client'), knownHostsFile: at('known_hosts') }
+}
+
+const configuration = (address: string, port: number, at: (name: string) => string): string =>
   [
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    `ListenAddress ${address}`,
     `HostKey ${at('host')}`,
     `AuthorizedKeysFile ${at('authorized_keys')}`,
     'PidFile none',
