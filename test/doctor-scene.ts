@@ -4,7 +4,7 @@ import type { OwnDevice, Survey } from '../src/doctor/survey.ts'
 import type { Device } from '../src/linux/device.ts'
 import type { Mount } from '../src/linux/mount.ts'
 import type { Entry, Noted } from '../src/node/journal.ts'
-import type { Inventory, KeptSnapshot, KeptVolume, Remains } from '../src/pools/pool.ts'
+import type { Inventory, KeptGroup, KeptSnapshot, KeptVolume, Remains } from '../src/pools/pool.ts'
 import type { Attachment, Exported } from '../src/transports/transport.ts'
 import type { Capability } from '../src/volume/capability.ts'
 import { digest, encodeVolumeId, filesystemUuid } from '../src/volume/ids.ts'
@@ -102,6 +102,7 @@ export interface Scene {
   readonly mounts?: readonly Mount[]
   /** Over iSCSI. */
   readonly exports?: ReadonlyMap<string, Exported>
+  readonly groups?: readonly KeptGroup[]
   readonly entries?: readonly Entry[]
   readonly journal?: readonly Noted[]
 }
@@ -110,11 +111,11 @@ export const MOUNTS = [mountAt('/staging'), mountAt('/target')]
 
 export const surveyOf = (scene: Scene): Survey => {
   const { kept = [KEPT], remains = [], drafts = [], devices = [DEVICE], others = [STRANGER], mounts = MOUNTS } = scene
-  const { entries = [ENTRY], journal = [], snapshots = [] } = scene
+  const { entries = [ENTRY], journal = [], snapshots = [], groups = [] } = scene
   const noted = entries.map(entry => ({ path: `/state/${digest(entry.id)}.json`, modified: HOUR_AGO, entry }))
   return {
     at: NOW,
-    pools: [{ name: 'p', inventory: { root: ROOT, volumes: kept, snapshots, remains, drafts } }],
+    pools: [{ name: 'p', inventory: { root: ROOT, volumes: kept, snapshots, groups, remains, drafts } }],
     exports: new Map(scene.exports ? [['iscsi', scene.exports]] : []),
     node: {
       mounts: [mountAt('/', { number: '8:1', source: '/dev/sda1' }), ...mounts],

@@ -8,6 +8,7 @@ export type Verdict = 'ok' | 'orphan' | 'ghost' | 'mismatch'
 export type Kind =
   | 'volume'
   | 'snapshot'
+  | 'group'
   | 'claim'
   | 'draft'
   | 'trash'

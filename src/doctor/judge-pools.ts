@@ -1,10 +1,10 @@
-// Verdicts on what lies in the pools: volumes, snapshots, claims, drafts and trash.
+// Verdicts on what lies in the pools: volumes, snapshots, groups of them, claims, drafts and trash.
 
 import { basename } from 'node:path'
-import type { Inventory, KeptSnapshot, KeptVolume, Remains } from '../pools/pool.ts'
+import type { Inventory, KeptGroup, KeptSnapshot, KeptVolume, Remains } from '../pools/pool.ts'
 import type { Attachment } from '../transports/transport.ts'
 import { targetOfCopier, WIPER } from '../volume/claim.ts'
-import { parseSnapshotId, parseVolumeId } from '../volume/ids.ts'
+import { parseGroupId, parseSnapshotId, parseVolumeId } from '../volume/ids.ts'
 import { type Finding, ok, type Subject, trouble } from './finding.ts'
 import type { Survey } from './survey.ts'
 
@@ -20,6 +20,7 @@ export function judgePools({ pools, node, at }: Survey): Finding[] {
       ...judgeClaims(each, inventory, at),
     ]),
     ...inventory.snapshots.map(each => judgeSnapshot(name, each, at)),
+    ...inventory.groups.map(each => judgeGroup(name, each)),
     ...inventory.remains.map(each => judgeRemains(name, each)),
     ...inventory.drafts.map(({ path, changed }) => judgeDraft(path, changed, at)),
   ])
@@ -87,6 +88,21 @@ function judgeSnapshot(pool: string, kept: KeptSnapshot, at: Date): Finding {
   })
 }
 
+/** It appeared whole: what it lacks now was taken from it. */
+function judgeGroup(pool: string, { id, path, group, damaged, allocated, unreadable, changed }: KeptGroup): Finding {
+  const isId = parseGroupId(id)?.pool === pool
+  const subject: Subject = { kind: 'group', name: isId ? id : path, changed, size: allocated }
+  const [bad] = unreadable
+  if (bad) return trouble('mismatch', subject, { found: bad.why, remedy: RESTORE })
+  if (!group || !isId) {
+    const found = isId ? `there is no ${path}/group.json` : `${path} does not bear the id of a group of pool ${pool}`
+    return trouble('orphan', subject, { found, remedy: 'look at it; move it away by hand if nobody misses it' })
+  }
+  if (damaged.length === 0) return ok(subject)
+  const found = `bytes of ${damaged.join(', ')} are gone`
+  return trouble('mismatch', subject, { found, remedy: 'do not restore those; delete the group' })
+}
+
 function isFresh(changed: Date, at: Date): boolean {
   return at.getTime() - changed.getTime() < STALE_MS
 }
@@ -133,12 +149,17 @@ function judgeRemains(pool: string, { kind, path, changed, stale, claimed, alloc
     return trouble('mismatch', subject, { found, remedy: 'move it back to the volumes of the pool by hand' })
   }
   if (!stale) return ok(subject)
-  const what = `a ${basename(path).startsWith('snap-') ? 'snapshot' : 'volume'} whose ${kind === 'draft' ? 'creation' : 'deletion'}`
+  const what = `a ${thingAt(path)} whose ${kind === 'draft' ? 'creation' : 'deletion'}`
   return trouble('orphan', subject, {
     found: `${what} did not come to its end`,
     remedy: 'none needed: the next start of the driver removes it',
     repair: { do: 'discard', pool, path },
   })
+}
+
+function thingAt(path: string): string {
+  const [kind] = basename(path).split('-')
+  return { snap: 'snapshot', group: 'group of snapshots' }[kind ?? ''] ?? 'volume'
 }
 
 /** A document that a killed process did not finish writing; the one that it was to replace is whole. */

@@ -1,4 +1,4 @@
-// Tests of the verdicts on snapshots, and on claims of copies.
+// Tests of the verdicts on snapshots and groups of them, and on claims of copies.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
@@ -14,9 +14,9 @@ import {
   type Scene,
 } from '../../test/doctor-scene.ts'
 import { GIB } from '../../test/fixtures.ts'
-import type { KeptSnapshot } from '../pools/pool.ts'
+import type { KeptGroup, KeptSnapshot } from '../pools/pool.ts'
 import { copierTo } from '../volume/claim.ts'
-import { encodeSnapshotId } from '../volume/ids.ts'
+import { encodeGroupId, encodeMemberId, encodeSnapshotId } from '../volume/ids.ts'
 
 const SNAP = encodeSnapshotId('p', 'snap')
 const RECORD = { id: SNAP, name: 'snap', source: ID, pool: 'p', size: GIB, created: 0n, ready: true }
@@ -55,6 +55,36 @@ describe('a snapshot', () => {
     assert.deepEqual(problems({ snapshots: [bare] }), [`orphan snapshot ${SNAP}`])
     const path = `${ROOT}/snapshots/notes`
     assert.deepEqual(problems({ snapshots: [{ ...bare, id: 'notes', path }] }), [`orphan snapshot ${path}`])
+  })
+})
+
+describe('a group of snapshots', () => {
+  const group = encodeGroupId('p', 'group')
+  const member = { ...RECORD, id: encodeMemberId(group, 0), origin: ORIGIN, group }
+  const kept: KeptGroup = {
+    id: group,
+    path: `${ROOT}/groups/${group}`,
+    group: { id: group, name: 'group', sources: [ID], pool: 'p', created: 0n, snapshots: [member] },
+    damaged: [],
+    allocated: 0n,
+    unreadable: [],
+    changed: HOUR_AGO,
+  }
+
+  it('is in order whole; what is damaged, cannot be read, or is none, is told', () => {
+    assert.deepEqual(problems({ groups: [kept] }), [])
+    assert.deepEqual(problems({ groups: [{ ...kept, damaged: [member.id] }] }), [`mismatch group ${group}`])
+    const unreadable = [{ path: `${kept.path}/group.json`, why: 'version 9' }]
+    assert.deepEqual(problems({ groups: [{ ...kept, unreadable }] }), [`mismatch group ${group}`])
+    const { group: __, ...bare } = kept
+    assert.deepEqual(problems({ groups: [bare] }), [`orphan group ${group}`])
+    assert.deepEqual(problems({ groups: [{ ...bare, id: 'notes' }] }), [`orphan group ${kept.path}`])
+  })
+
+  it('that did not come to be is an orphan among the drafts', () => {
+    const path = `${ROOT}/drafts/${group}.0123`
+    assert.deepEqual(problems({ remains: [remainsOf({ path, stale: true })] }), [`orphan draft ${path} -> discard`])
+    assert.deepEqual(problems({ remains: [remainsOf({ path, stale: false })] }), [])
   })
 })
 

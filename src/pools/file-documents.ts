@@ -1,6 +1,6 @@
 // The documents that the file pool keeps beside the bytes; each is written once and never changed, but for `modified`.
 import { Unavailable } from '../volume/errors.ts'
-import type { Claim, Origin, Parameters, SnapshotSpec, VolumeSpec } from '../volume/types.ts'
+import type { Claim, GroupId, Origin, Parameters, SnapshotSpec, VolumeId, VolumeSpec } from '../volume/types.ts'
 
 /** Raised when a reader of the old version would misread the new one; unknown versions are refused, not guessed. */
 const VERSION = 1
@@ -57,6 +57,43 @@ export function encodeSnapshot(snapshot: SnapshotDocument): string {
 
 export function parseSnapshot(text: string, path: string): SnapshotDocument {
   return parse('snapshot', text, path) as SnapshotDocument
+}
+
+export interface GroupDocument {
+  readonly id: GroupId
+  readonly name: string
+  /** Nanoseconds since 1970. */
+  readonly created: string
+  /** In ascending order of the sources: the bytes of the first are in `data.0`. */
+  readonly members: readonly MemberDocument[]
+}
+
+export interface MemberDocument {
+  readonly source: VolumeId
+  /** Bytes of the volume when it was cut. */
+  readonly size: string
+  readonly origin: Origin
+}
+
+export function encodeGroup(group: GroupDocument): string {
+  return encode('group', group)
+}
+
+export function parseGroup(text: string, path: string): GroupDocument {
+  return parse('group', text, path) as GroupDocument
+}
+
+/** Whose writes are held while a group is cut. */
+export interface PauseDocument {
+  readonly sources: readonly VolumeId[]
+}
+
+export function encodePause(pause: PauseDocument): string {
+  return encode('pause', pause)
+}
+
+export function parsePause(text: string, path: string): PauseDocument {
+  return parse('pause', text, path) as PauseDocument
 }
 
 export function encodeClaim(claim: Claim): string {

@@ -65,7 +65,7 @@ describe('an inventory', () => {
     await utimes(at('volumes', one), LONG_AGO, LONG_AGO)
     const { root, volumes, ...rest } = await (await visit()).inventory()
     assert.equal(root, at())
-    assert.deepEqual(rest, { snapshots: [], remains: [], drafts: [] })
+    assert.deepEqual(rest, { snapshots: [], groups: [], remains: [], drafts: [] })
     assert.deepEqual(volumes.map(({ id }) => id).sort(), [one, two].sort())
     const [first, second] = [one, two].map(id => volumes.find(each => each.id === id))
     assert.ok(first && second)

@@ -2,11 +2,19 @@
 import { join } from 'node:path'
 import type { HostFiles } from '../host/host.ts'
 import { DriverError } from '../volume/errors.ts'
-import type { Claim, SnapshotId, VolumeId } from '../volume/types.ts'
-import { parseClaim, parseModified, parseSnapshot, parseVolume, type VolumeDocument } from './file-documents.ts'
+import type { Claim, GroupId, SnapshotId, VolumeId } from '../volume/types.ts'
+import {
+  parseClaim,
+  parseGroup,
+  parseModified,
+  parseSnapshot,
+  parseVolume,
+  type VolumeDocument,
+} from './file-documents.ts'
+import { dataIn, groupOf } from './file-groups.ts'
 import { lastChange, listRemains } from './file-remains.ts'
 import { allocatedIn } from './file-space.ts'
-import type { Inventory, KeptSnapshot, KeptVolume, Unreadable } from './pool.ts'
+import type { Inventory, KeptGroup, KeptSnapshot, KeptVolume, Unreadable } from './pool.ts'
 
 /** What a killed process leaves of a document that it was writing: src/host/local-files.ts. */
 const DRAFT = /\.[0-9a-f]{12}\.tmp$/
@@ -25,13 +33,22 @@ export async function takeInventory(files: HostFiles, pool: string, root: string
     const kept = await keptSnapshot(files, pool, id, join(root, 'snapshots', id))
     if (kept) snapshots.push(kept)
   }
+  const groups: KeptGroup[] = []
+  for (const id of (await files.list(join(root, 'groups'))) ?? []) {
+    const kept = await keptGroup(files, pool, id, join(root, 'groups', id))
+    if (kept) groups.push(kept)
+  }
   const remains = await listRemains(files, root)
   const sizes = await Promise.all(remains.map(({ path }) => allocatedIn(files, path)))
-  const places = [...names.flatMap(id => foldersOf(join(root, 'volumes', id))), ...snapshots.map(({ path }) => path)]
+  const places = [
+    ...names.flatMap(id => foldersOf(join(root, 'volumes', id))),
+    ...[...snapshots, ...groups].map(({ path }) => path),
+  ]
   return {
     root,
     volumes,
     snapshots,
+    groups,
     remains: remains.map((each, n) => ({ ...each, allocated: sizes[n] ?? 0n })),
     drafts: await draftsIn(files, [root, ...places]),
   }
@@ -83,6 +100,32 @@ async function keptSnapshot(
     allocated: await allocatedIn(files, path),
     ...('id' in spec && { snapshot: { ...spec, ...numbers, pool, ready: data !== undefined } }),
     ...(data && { dataSize: data.size }),
+    unreadable: unreadable ? [unreadable] : [],
+  }
+}
+
+async function keptGroup(files: HostFiles, pool: string, id: GroupId, path: string): Promise<KeptGroup | undefined> {
+  const changed = await lastChange(files, path)
+  if (!changed) return undefined
+  const { content, unreadable } = await readDocument(files, join(path, 'group.json'), parseGroup)
+  const sizes = await Promise.all(
+    (content?.members ?? []).map(async (_, n) => (await files.facts(dataIn(path, n)))?.size),
+  )
+  const group =
+    content &&
+    groupOf(
+      pool,
+      content,
+      sizes.map(size => size !== undefined),
+    )
+  const isDamaged = (n: number, size: bigint) => (sizes[n] ?? -1n) < size
+  return {
+    id,
+    path,
+    changed,
+    ...(group && { group }),
+    damaged: (group?.snapshots ?? []).flatMap((each, n) => (isDamaged(n, each.size) ? [each.id] : [])),
+    allocated: await allocatedIn(files, path),
     unreadable: unreadable ? [unreadable] : [],
   }
 }

@@ -1,4 +1,4 @@
-// Drafts and trash of the file pool: volumes and snapshots that do not exist yet, or any more.
+// Drafts and trash of the file pool: volumes, snapshots and groups that do not exist yet, or any more.
 import { basename, join } from 'node:path'
 import type { HostFiles } from '../host/host.ts'
 import { VolumeInUse } from '../volume/errors.ts'
@@ -9,13 +9,13 @@ import type { Remains } from './pool.ts'
 const STALE_MS = 600_000
 
 /** Whole, or not finished. */
-const DOCUMENT = /^(?:volume|modified|snapshot)\.json(?:\.[0-9a-f]+\.tmp)?$/
+const DOCUMENT = /^(?:volume|modified|snapshot|group|pause)\.json(?:\.[0-9a-f]+\.tmp)?$/
 const UNFINISHED = /^pool\.json\.[0-9a-f]+\.tmp$/
-const DATA = /^data(?:\.[0-9a-f]+\.part)?$/
+const DATA = /^data(?:\.[0-9a-f]+\.part|\.\d+)?$/
 
 const FOLDERS = { drafts: 'draft', trash: 'trash' } as const
 
-/** The bytes of a volume or snapshot, or a copy of such that is under way. */
+/** The bytes of a volume or snapshot, those of one in a group, or a copy of such that is under way. */
 export function isData(name: string): boolean {
   return DATA.test(name)
 }

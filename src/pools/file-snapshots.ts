@@ -29,16 +29,16 @@ export interface Workshop {
   readonly patienceMs: { readonly snapshot: number; readonly volume: number }
 }
 
+export type FileSnapshots = Omit<Snapshots, 'createVolume'> & { pathOf(id: SnapshotId): string }
+
 interface Task {
   readonly asked: string
   readonly wanted: SnapshotSpec
   readonly requireUnused: RequireUnused
 }
 
-export function fileSnapshots(
-  workshop: Workshop,
-  seedOf: (name: string) => string,
-): Omit<Snapshots, 'createVolume'> & { pathOf(id: SnapshotId): string } {
+/** Those that were cut alone. */
+export function fileSnapshots(workshop: Workshop, seedOf: (name: string) => string): FileSnapshots {
   const { host, root, name } = workshop.place
   return {
     idFor: text => encodeSnapshotId(name, seedOf(text)),

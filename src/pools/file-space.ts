@@ -46,21 +46,28 @@ async function look({ host, root, overcommit }: Place): Promise<{ taken: Taken; 
   return { taken, room: { total, available: total > taken.promised ? total - taken.promised : 0n } }
 }
 
-/** Bytes promised to volumes, snapshots and drafts of both, and bytes that they occupy. */
+/** Bytes promised to volumes, snapshots, groups and drafts of them, and bytes that they occupy. */
 async function spaceTaken(files: HostFiles, root: string): Promise<Taken> {
   const below = async (folder: string) =>
     ((await files.list(join(root, folder))) ?? []).map(name => ({ name, path: join(root, folder, name) }))
-  const [volumes, snapshots, drafts] = await Promise.all(['volumes', 'snapshots', 'drafts'].map(below))
-  const isOfSnapshot = ({ name }: { name: string }) => name.startsWith('snap-')
+  const folders = ['volumes', 'snapshots', 'groups', 'drafts']
+  const [volumes, snapshots, groups, drafts] = await Promise.all(folders.map(below))
   const each = await Promise.all([
     ...(volumes ?? []).map(({ path }) => takenByVolume(files, path)),
-    ...(drafts ?? []).map(draft => (isOfSnapshot(draft) ? takenBySnapshot : takenByDraft)(files, draft.path)),
+    ...(drafts ?? []).map(({ name, path }) => takenAs(name)(files, path)),
     ...(snapshots ?? []).map(({ path }) => takenBySnapshot(files, path)),
+    ...(groups ?? []).map(({ path }) => takenByGroup(files, path)),
   ])
   return each.reduce(
     (sum, { promised, allocated }) => ({ promised: sum.promised + promised, allocated: sum.allocated + allocated }),
     { promised: 0n, allocated: 0n },
   )
+}
+
+/** By a draft of this name. */
+function takenAs(name: string): (files: HostFiles, path: string) => Promise<Taken> {
+  if (name.startsWith('group-')) return takenByGroup
+  return name.startsWith('snap-') ? takenBySnapshot : takenByDraft
 }
 
 /** A volume may come to occupy all of its size. */
@@ -83,6 +90,12 @@ async function takenBySnapshot(files: HostFiles, path: string): Promise<Taken> {
   const text = await files.read(record)
   const promised = text === undefined ? 0n : BigInt(parseSnapshot(text, record).occupied)
   return { promised, allocated: await allocatedIn(files, path) }
+}
+
+/** As a snapshot that is complete. */
+async function takenByGroup(files: HostFiles, path: string): Promise<Taken> {
+  const allocated = await allocatedIn(files, path)
+  return { promised: allocated, allocated }
 }
 
 /** Also of copies that are under way. */

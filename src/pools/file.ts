@@ -5,9 +5,10 @@
 //   <pool>/volumes/<id>/modified.json what ControllerModifyVolume changed, if it did
 //   <pool>/volumes/<id>/claims/*.json which nodes may use it
 //   <pool>/snapshots/<id>/           see file-snapshots.ts
+//   <pool>/groups/<id>/              see file-groups.ts
 //   <pool>/pool.json                 the pool's own UUID, so that ids are unique on a host with several pools
 //   <pool>/locks/                    who changes the rights on a volume, or copies one, holds a kernel lock here
-//   <pool>/drafts/, <pool>/trash/     volumes and snapshots that do not exist yet, or any more
+//   <pool>/drafts/, <pool>/trash/     volumes, snapshots and groups that do not exist yet, or any more
 import { join } from 'node:path'
 import type { Host } from '../host/host.ts'
 import { underLock } from '../linux/flock.ts'
@@ -23,6 +24,7 @@ import type { Backing, Bytes, Claim, NodeId, Parameters, Volume, VolumeId, Volum
 import { claimPath, readClaims, requireUnclaimed } from './file-claims.ts'
 import { createCopies } from './file-copies.ts'
 import { encodeClaim, encodeVolume, parseVolume, type VolumeDocument } from './file-documents.ts'
+import { fileGroups, withMembers } from './file-groups.ts'
 import { releaseDead } from './file-hold.ts'
 import { takeInventory } from './file-inventory.ts'
 import { readModified, writeModified } from './file-modified.ts'
@@ -32,7 +34,7 @@ import { createFrom } from './file-restore.ts'
 import { fileSnapshots } from './file-snapshots.ts'
 import { requireRoom, roomOf } from './file-space.ts'
 import { ensureUuid, readUuid } from './file-uuid.ts'
-import type { Inventory, Pool, PoolConfig, PoolKind, Room, Snapshots } from './pool.ts'
+import type { Groups, Inventory, Pool, PoolConfig, PoolKind, Room, Snapshots } from './pool.ts'
 
 export const filePool: PoolKind = {
   async open(host: Host, name: string, config: PoolConfig): Promise<Pool> {
@@ -55,6 +57,7 @@ class FilePool implements Pool {
   readonly granularity = MIB
   readonly sectorSize: number
   readonly snapshots: Snapshots
+  readonly groups: Groups
   readonly #place: Place
   readonly #copies = createCopies()
   #uuid = ''
@@ -66,10 +69,11 @@ class FilePool implements Pool {
     this.sectorSize = config.sectorSize
     this.#place = { host, name, root: config.path, overcommit: config.overcommit }
     this.snapshots = this.#snapshots()
+    this.groups = fileGroups(this.#place, this, text => this.#seed(text))
   }
 
   async prepare(): Promise<void> {
-    for (const folder of ['volumes', 'snapshots', 'drafts', 'trash'])
+    for (const folder of ['volumes', 'snapshots', 'groups', 'drafts', 'trash'])
       await this.#files.makeDirectory(join(this.#place.root, folder))
     this.#uuid = await ensureUuid(this.#files, this.name, this.#place.root)
     await sweep(this.#files, this.#place.root)
@@ -83,7 +87,7 @@ class FilePool implements Pool {
   }
 
   idFor(name: string): VolumeId {
-    return encodeVolumeId(this.name, `${this.#uuid}/${name}`)
+    return encodeVolumeId(this.name, this.#seed(name))
   }
 
   async create(spec: VolumeSpec, size: Bytes, op: Op): Promise<Volume> {
@@ -254,12 +258,18 @@ class FilePool implements Pool {
 
   #snapshots(): Snapshots {
     const workshop = { place: this.#place, pool: this, copies: this.#copies, patienceMs: PATIENCE_MS }
-    const { pathOf, ...snapshots } = fileSnapshots(workshop, text => `${this.#uuid}/${text}`)
+    const alone = fileSnapshots(workshop, text => this.#seed(text))
+    const { pathOf, ...snapshots } = withMembers(this.#place, alone)
     const restorer = { ...workshop, findSnapshot: snapshots.find, snapshotPath: pathOf }
     return {
       ...snapshots,
       createVolume: (spec, size, requireUnused, op) => createFrom(restorer, { spec, size, requireUnused }, op),
     }
+  }
+
+  /** Of ids: no other pool has the same for this name. */
+  #seed(name: string): string {
+    return `${this.#uuid}/${name}`
   }
 
   #at(id: VolumeId, ...more: string[]): string {

@@ -1,11 +1,15 @@
 // What a pool is: the place where the bytes of volumes live, and the only record of which volumes there are.
 import type { Host } from '../host/host.ts'
+import type { LetGo } from '../volume/let-go.ts'
 import type { Op } from '../volume/op.ts'
 import type {
   Backing,
   Bytes,
   Claim,
   ContentSource,
+  Group,
+  GroupId,
+  GroupSpec,
   NodeId,
   Parameters,
   Snapshot,
@@ -29,7 +33,8 @@ export interface Inventory {
   readonly root: string
   readonly volumes: readonly KeptVolume[]
   readonly snapshots: readonly KeptSnapshot[]
-  /** Volumes and snapshots that do not exist yet, or any more. */
+  readonly groups: readonly KeptGroup[]
+  /** Volumes, snapshots and groups that do not exist yet, or any more. */
   readonly remains: readonly Remains[]
   /** Documents that a killed process did not finish writing. */
   readonly drafts: readonly { readonly path: string; readonly changed: Date }[]
@@ -63,6 +68,18 @@ export interface KeptSnapshot {
   readonly changed: Date
 }
 
+export interface KeptGroup {
+  readonly id: GroupId
+  readonly path: string
+  /** undefined when its record is missing or unreadable. */
+  readonly group?: Group
+  /** Those whose bytes are gone, or fewer than there were. */
+  readonly damaged: readonly SnapshotId[]
+  readonly allocated: Bytes
+  readonly unreadable: readonly Unreadable[]
+  readonly changed: Date
+}
+
 export interface Unreadable {
   readonly path: string
   readonly why: string
@@ -86,6 +103,8 @@ export interface Pool {
   readonly name: string
   /** Of a pool that can copy volumes: what the driver offers follows from it. */
   readonly snapshots?: Snapshots
+  /** Of a pool with snapshots that can cut several at one instant. */
+  readonly groups?: Groups
   /** Sizes are multiples of this, in bytes. */
   readonly granularity: Bytes
   /** Of the devices that new volumes get. */
@@ -152,6 +171,24 @@ export interface Snapshots {
    * while the copy goes on, which a repeat joins, and SnapshotNotFound.
    */
   createVolume(spec: CopySpec, size: Bytes, requireUnused: RequireUnused, op: Op): Promise<Volume>
+}
+
+/** After it, no write reaches the bytes until the answered function is called; that throws Unavailable if one may have. */
+export type PauseWrites = () => Promise<LetGo>
+
+/** Snapshots of several volumes at one instant. A group appears with all its snapshots at once, and vanishes with them. */
+export interface Groups {
+  idFor(name: string): GroupId
+  /**
+   * Answers the group that exists under this id, new or old; the caller compares. The volumes are paused from before the
+   * first cut until after the last. Throws PoolFull, OperationPending, and CannotCutTogether where files cannot be cloned.
+   */
+  create(wanted: GroupSpec, pause: PauseWrites, op: Op): Promise<Group>
+  find(id: GroupId): Promise<Group | undefined>
+  /** With all its snapshots. Unknown ids are fine. */
+  delete(id: GroupId, op: Op): Promise<void>
+  /** Takes back what dead processes left of groups that never came to be, after `resume` for each volume that was paused. */
+  abandon(resume: (source: VolumeId) => Promise<void>, op: Op): Promise<void>
 }
 
 export type CopySpec = VolumeSpec & { readonly contentSource: ContentSource }

@@ -55,6 +55,11 @@ export class SnapshotNotFound extends DriverError {
   readonly kind = 'not-found'
 }
 
+/** The group of snapshots does not exist. */
+export class GroupNotFound extends DriverError {
+  readonly kind = 'not-found'
+}
+
 /** The node is not one that this controller can publish to. */
 export class NodeNotFound extends DriverError {
   readonly kind = 'not-found'
@@ -67,6 +72,11 @@ export class IncompatibleExists extends DriverError {
 
 /** The volume is published, staged or held; the opposite call must come first. */
 export class VolumeInUse extends DriverError {
+  readonly kind = 'failed-precondition'
+}
+
+/** Writes to the volumes cannot be held, or their files not be cloned: no instant is the same for all of them. */
+export class CannotCutTogether extends DriverError {
   readonly kind = 'failed-precondition'
 }
 

@@ -2,7 +2,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { encodeVolumeId, filesystemUuid, isPoolName, parseVolumeId } from './ids.ts'
+import {
+  encodeGroupId,
+  encodeMemberId,
+  encodeSnapshotId,
+  encodeVolumeId,
+  filesystemUuid,
+  isPoolName,
+  parseGroupId,
+  parseMemberId,
+  parseSnapshotId,
+  parseVolumeId,
+} from './ids.ts'
 
 const NASTY = [
   '/',
@@ -90,4 +101,31 @@ it('a filesystem UUID is a valid version 8 UUID, stable, and its volume’s own'
   assert.match(uuid, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   assert.equal(uuid, filesystemUuid('vol-p-1'))
   assert.notEqual(uuid, filesystemUuid('vol-p-2'))
+})
+
+describe('the id of a snapshot in a group', () => {
+  it('leads back to the group and its place there, and is a snapshot of the pool', () => {
+    fc.assert(
+      fc.property(pool, name, fc.nat(999), (of, text, place) => {
+        const group = encodeGroupId(of, text)
+        const id = encodeMemberId(group, place)
+        assert.deepEqual(parseMemberId(id), { group, place })
+        assert.equal(parseSnapshotId(id)?.pool, of)
+        assert.equal(parseGroupId(group)?.pool, of)
+        for (const parse of [parseVolumeId, parseGroupId]) assert.equal(parse(id), undefined)
+      }),
+    )
+  })
+
+  it('is no other id, and no other id is one', () => {
+    fc.assert(
+      fc.property(pool, name, (of, text) => {
+        assert.equal(parseMemberId(encodeSnapshotId(of, text)), undefined)
+        assert.equal(parseSnapshotId(encodeGroupId(of, text)), undefined)
+        for (const place of ['', '-', '-01', '-1000', '-1-1', '-x', '/1'])
+          assert.equal(parseMemberId(`${encodeSnapshotId(of, text)}${place}`), undefined)
+        assert.equal(parseMemberId(`${encodeVolumeId(of, text)}-1`), undefined)
+      }),
+    )
+  })
 })

@@ -1,9 +1,13 @@
-// Ids of volumes and snapshots: derived from the name, so that creating is idempotent by construction.
+// Ids of volumes, snapshots and groups of them: derived from the name, so that creating is idempotent by construction.
 import { createHash } from 'node:crypto'
-import type { SnapshotId, VolumeId } from './types.ts'
+import type { GroupId, SnapshotId, VolumeId } from './types.ts'
 
 const POOL = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/
-const ID = /^(vol|snap)-([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)-([0-9a-f]{32})$/
+const ID = /^(vol|snap|group)-([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)-([0-9a-f]{32})$/
+/** What a snapshot of a group has behind the hash. The name of a pool is too short to hold a hash, so no id reads in two ways. */
+const PLACE = /-(0|[1-9]\d{0,2})$/
+/** Volumes of one group: how many places an id can tell apart. */
+export const MAX_MEMBERS = 1000
 
 export function isPoolName(text: string): boolean {
   return POOL.test(text)
@@ -29,7 +33,31 @@ export function encodeSnapshotId(pool: string, seed: string): SnapshotId {
 
 /** undefined for an id that this driver never issued. */
 export function parseSnapshotId(id: string): { pool: string; hash: string } | undefined {
-  return parse('snap', id)
+  return parse('snap', id) ?? parse('snap', id.replace(PLACE, ''))
+}
+
+/** The same for a group: `group-<pool>-<32 hex>`. */
+export function encodeGroupId(pool: string, seed: string): GroupId {
+  return `group-${pool}-${digest(seed).slice(0, 32)}`
+}
+
+/** undefined for an id that this driver never issued. */
+export function parseGroupId(id: string): { pool: string; hash: string } | undefined {
+  return parse('group', id)
+}
+
+/** A snapshot of a group: `snap-<pool>-<32 hex of the group>-<its place there>`. */
+export function encodeMemberId(group: GroupId, place: number): SnapshotId {
+  return `${group.replace(/^group/, 'snap')}-${place}`
+}
+
+/** undefined for a snapshot that was cut alone. */
+export function parseMemberId(id: SnapshotId): { group: GroupId; place: number } | undefined {
+  const place = PLACE.exec(id)?.[1]
+  const group = id.replace(/^snap/, 'group').replace(PLACE, '')
+  return place !== undefined && id.startsWith('snap-') && parseGroupId(group)
+    ? { group, place: Number(place) }
+    : undefined
 }
 
 function parse(kind: string, id: string): { pool: string; hash: string } | undefined {

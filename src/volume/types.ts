@@ -5,6 +5,7 @@ import type { Capability } from './capability.ts'
 export type Bytes = bigint
 export type VolumeId = string
 export type SnapshotId = string
+export type GroupId = string
 export type NodeId = string
 export type Parameters = Readonly<Record<string, string>>
 /** Topology segments of one place: keys carry the driver's prefix. */
@@ -65,6 +66,24 @@ export interface Snapshot extends SnapshotSpec {
   /** Its bytes are complete. */
   readonly ready: boolean
   readonly origin: Origin
+  /** It was cut with others, and goes with them only. */
+  readonly group?: GroupId
+}
+
+export interface GroupSpec {
+  readonly id: GroupId
+  readonly name: string
+  /** In ascending order, each once. */
+  readonly sources: readonly VolumeId[]
+}
+
+/** Snapshots that were cut at one instant: none of them holds a write whose cause another one lacks. */
+export interface Group extends GroupSpec {
+  readonly pool: string
+  /** Nanoseconds since 1970. */
+  readonly created: bigint
+  /** In the order of the sources. */
+  readonly snapshots: readonly Snapshot[]
 }
 
 /** The right of one node to use a volume, from ControllerPublish to ControllerUnpublish. */
