@@ -185,6 +185,21 @@ export async function liveFilesystems(host: Host, device: Device): Promise<strin
   return candidates.filter((_, n) => present[n] !== undefined)
 }
 
+/**
+ * Writes and discards that have reached the device since it was made, and writes that are under way, as one text: the same
+ * text twice means that there was none in between. Documentation/block/stat.rst. Throws Unavailable when they cannot be read.
+ */
+export async function writesTo(host: Host, { path, kname }: Pick<Device, 'path' | 'kname'>): Promise<string> {
+  const at = `/sys/block/${kname}`
+  const [stat, inflight] = await Promise.all([`${at}/stat`, `${at}/inflight`].map(each => host.files.read(each)))
+  const counters = stat?.trim().split(/\s+/) ?? []
+  const underWay = inflight?.trim().split(/\s+/)[1]
+  const [writes, sectors, discards = '0'] = [counters[4], counters[6], counters[11]]
+  if (writes !== undefined && sectors !== undefined && underWay !== undefined)
+    return `${writes} writes of ${sectors} sectors, ${discards} discards, ${underWay} under way`
+  throw new Unavailable({ asked: `count the writes to ${path}`, found: 'the kernel shows none', next: 'call again' })
+}
+
 /** Makes buffered readers see what is on the device. Throws Unavailable while a tool of ours still works on it. */
 export async function flushBuffers(host: Host, device: Device, op: Op): Promise<void> {
   const flush: Command = { file: 'blockdev', args: ['--flushbufs', device.path], timeoutMs: 60_000, onAbort: 'finish' }

@@ -19,6 +19,7 @@ import { parseVolumeId } from '../volume/ids.ts'
 import { isSameNode } from '../volume/node-id.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, NodeId, Route, VolumeId } from '../volume/types.ts'
+import { pauseLoops, resumeLoops } from './loop-pause.ts'
 import type { Attachment, Connector, Exported, Exporter, Transport } from './transport.ts'
 
 /** What travels to the node, beside `device_path`. */
@@ -114,6 +115,8 @@ function createExporter(host: Host, nodeId: string): Exporter {
     withdraw: (id, op) => detachAll(host, id, op),
     requireGrowable: async () => undefined,
     grow: async () => undefined, // the node rescans
+    pause: (id, _claims, op) => pauseLoops(host, id, () => devicesOf(host, id), op),
+    resume: async (id, op) => await resumeLoops(host, await devicesOf(host, id), op),
     exports: () => attachedVolumes(host),
     async requireUnused(id) {
       for (const device of await devicesOf(host, id)) {

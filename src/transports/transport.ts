@@ -2,6 +2,7 @@
 import type { Host } from '../host/host.ts'
 import type { Device } from '../linux/device.ts'
 import type { IscsiSettings } from '../schema/config.ts'
+import type { LetGo } from '../volume/let-go.ts'
 import type { Op } from '../volume/op.ts'
 import type { Backing, Bytes, Claim, NodeId, Route, Volume, VolumeId } from '../volume/types.ts'
 
@@ -68,6 +69,14 @@ export interface Exporter {
   requireGrowable(id: VolumeId, op: Op): Promise<void>
   /** Shows the size that the volume has grown to; fine if it is not exported. */
   grow(volume: Volume, backing: Backing, op: Op): Promise<void>
+  /**
+   * After it, no write of whoever has these claims reaches the bytes until the answered function is called, which throws
+   * Unavailable if one may have. A pause ends with this process, and by itself after seconds. The caller is alone with the
+   * volume: `Pool.alone`. Throws CannotCutTogether when writes cannot be held.
+   */
+  pause(id: VolumeId, claims: readonly Claim[], op: Op): Promise<LetGo>
+  /** Ends what a pause left whose process, and all that it had started, was killed; fine if there is nothing. */
+  resume(id: VolumeId, op: Op): Promise<void>
   /** What is exported now, from the kernel or the daemon alone, whoever did it. */
   exports(op: Op): Promise<ReadonlyMap<VolumeId, Exported>>
   /** Proves that nothing reaches the bytes, before they are deleted. Throws VolumeInUse. */

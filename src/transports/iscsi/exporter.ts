@@ -1,7 +1,8 @@
 // Beside the bytes: which nodes reach a volume, and through which target, follows from its claims, and from nothing else.
 import type { Host } from '../../host/host.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
-import { NotSupported, PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
+import { CannotCutTogether, NotSupported, PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
+import type { LetGo } from '../../volume/let-go.ts'
 import { parseNodeId } from '../../volume/node-id.ts'
 import type { Op } from '../../volume/op.ts'
 import type { Backing, ChapTerms, Claim, Route, Volume, VolumeId } from '../../volume/types.ts'
@@ -71,6 +72,7 @@ export function createExporter(own: Host, settings: IscsiSettings, target: Targe
       const shown = await target.find(targetName(volume.id), op)
       if (shown && shown.size < backing.size) await target.grow(shown.target, backing, op)
     },
+    ...forUnexported(way),
     async exports(op) {
       const units = Map.groupBy((await nodes?.list()) ?? [], unit => unit.id)
       const found = (await target.list(op)).flatMap(shown => {
@@ -79,7 +81,6 @@ export function createExporter(own: Host, settings: IscsiSettings, target: Targe
       })
       return new Map(found)
     },
-    requireUnused: (id, op) => requireUnexported(way, id, op),
   }
 }
 
@@ -105,6 +106,28 @@ async function exportAs(
   return first.session
     ? routeOf(unitOf(volume, backing, first, site), first)
     : routeOf({ ...document, lun: lunFor(first) }, first)
+}
+
+/** Nobody writes to what is not exported, and nobody gets it while the caller is alone with it. */
+function forUnexported(way: Way): Pick<Exporter, 'requireUnused' | 'pause' | 'resume'> {
+  return {
+    requireUnused: (id, op) => requireUnexported(way, id, op),
+    pause: (id, claims, op) => pauseUnexported(way, id, claims, op),
+    resume: async () => undefined,
+  }
+}
+
+async function pauseUnexported(way: Way, id: VolumeId, claims: readonly Claim[], op: Op): Promise<LetGo> {
+  const holder = claims.find(({ node }) => parseNodeId(node).initiator !== undefined)
+  if (holder) {
+    throw new CannotCutTogether({
+      asked: `hold the writes to ${id}`,
+      found: `it is published over iSCSI to ${holder.node}`,
+      next: 'unpublish it first, or take it out of the group',
+    })
+  }
+  await requireUnexported(way, id, op)
+  return async () => undefined
 }
 
 async function requireUnexported({ target, nodes }: Way, id: VolumeId, op: Op): Promise<void> {
