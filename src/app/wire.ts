@@ -1,6 +1,7 @@
 // The only file that constructs things: read it to see the whole object graph.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { abandonGroups } from '../controller/group-snapshots.ts'
 import { ledgerOf } from '../controller/ledger.ts'
 import { restoreExports } from '../controller/restore-exports.ts'
 import type { ControllerSite } from '../controller/site.ts'
@@ -16,6 +17,7 @@ import { POOLS } from '../pools/index.ts'
 import type { Pool } from '../pools/pool.ts'
 import { bindService, type Pipe } from '../rpc/bind.ts'
 import { controllerService } from '../rpc/controller-service.ts'
+import { groupControllerService } from '../rpc/group-controller-service.ts'
 import { identityService } from '../rpc/identity-service.ts'
 import { createLimit } from '../rpc/middleware/limit.ts'
 import { createLock } from '../rpc/middleware/lock.ts'
@@ -68,6 +70,7 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
               csi.Controller,
               controllerService(controller, { getSnapshot: settings.offerGetSnapshot }),
             ),
+            offer('group', csi.GroupController, groupControllerService(controller)),
           ]
         : []),
       ...(node ? [offer('node', csi.Node, nodeService(node))] : []),
@@ -78,6 +81,7 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
   if (node) lifetime.track(recover(node, op))
   const watch = node && createWatch(node)
   if (watch) repeat(() => watch(op), WATCH_MS, lifetime)
+  if (controller) lifetime.track(abandonGroups(controller, op))
   if (controller) repeat(() => restoreExports(controller, op), WATCH_MS, lifetime)
   return server
 }

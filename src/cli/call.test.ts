@@ -25,7 +25,7 @@ describe('parseCall', () => {
   const wrong: [string, string[], RegExp][] = [
     ['nothing', [], /call SERVICE\/METHOD/],
     ['a request in two arguments', ['Identity/Probe', '{', '}'], /one argument/],
-    ['an unknown service', ['Nodes/NodeGetInfo'], /one of Identity, Controller, Node/],
+    ['an unknown service', ['Nodes/NodeGetInfo'], /one of Identity, Controller, GroupController, Node/],
     ['an unknown method', ['Node/CreateVolume'], /NodeStageVolume/],
     ['a method of the client object', ['Node/close'], /no method "close"/],
     ['no endpoint', ['Identity/Probe'], /CSI_ENDPOINT/],

@@ -2,7 +2,7 @@
 import { type ChannelCredentials, type Client, credentials, type ServiceError, status } from '@grpc/grpc-js'
 import { csi } from './proto.ts'
 
-export type Service = 'Identity' | 'Controller' | 'Node'
+export type Service = 'Identity' | 'Controller' | 'GroupController' | 'Node'
 type Callback = (error: ServiceError | null, reply: unknown) => void
 type Rpc = (request: object, options: { deadline: number }, callback: Callback) => unknown
 
@@ -23,6 +23,7 @@ export function connect(endpoint: string): CsiClient {
   const clients: Record<Service, Client> = {
     Identity: new csi.Identity(address, insecure),
     Controller: new csi.Controller(address, insecure),
+    GroupController: new csi.GroupController(address, insecure),
     Node: new csi.Node(address, insecure),
   }
   return {
@@ -46,6 +47,7 @@ export function listMethods(): Record<Service, string[]> {
   return {
     Identity: Object.keys(csi.Identity.service),
     Controller: Object.keys(csi.Controller.service),
+    GroupController: Object.keys(csi.GroupController.service),
     Node: Object.keys(csi.Node.service),
   }
 }

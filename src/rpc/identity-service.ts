@@ -16,6 +16,7 @@ export function identityService({ name, version, ready }: Identity): Methods<Ide
     GetPluginCapabilities: async () => ({
       capabilities: [
         { service: { type: 'CONTROLLER_SERVICE' } },
+        { service: { type: 'GROUP_CONTROLLER_SERVICE' } },
         { service: { type: 'VOLUME_ACCESSIBILITY_CONSTRAINTS' } },
         { volume_expansion: { type: 'ONLINE' } },
       ],

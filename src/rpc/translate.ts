@@ -3,7 +3,7 @@ import { ACCESS_MODES, type AccessMode, type Capability, FS_TYPES } from '../vol
 import type { CapacityRange } from '../volume/capacity.ts'
 import { InvalidRequest } from '../volume/errors.ts'
 import { splitOptions } from '../volume/mount-options.ts'
-import type { ContentSource, Parameters, Segments, Snapshot, Volume } from '../volume/types.ts'
+import type { ContentSource, Group, Parameters, Segments, Snapshot, Volume } from '../volume/types.ts'
 import type { CapacityRange__Output } from './generated/csi/v1/CapacityRange.ts'
 import type { Snapshot as SnapshotMessage } from './generated/csi/v1/Snapshot.ts'
 import type { Topology__Output } from './generated/csi/v1/Topology.ts'
@@ -11,6 +11,7 @@ import type { TopologyRequirement__Output } from './generated/csi/v1/TopologyReq
 import type { Volume as VolumeMessage } from './generated/csi/v1/Volume.ts'
 import type { VolumeCapability, VolumeCapability__Output } from './generated/csi/v1/VolumeCapability.ts'
 import type { VolumeContentSource, VolumeContentSource__Output } from './generated/csi/v1/VolumeContentSource.ts'
+import type { VolumeGroupSnapshot as GroupMessage } from './generated/csi/v1/VolumeGroupSnapshot.ts'
 
 /** CSI spec, size limits: strings 128 bytes, maps and mount flags 4 KiB. */
 const STRING_BYTES = 128
@@ -107,10 +108,10 @@ export function parseContentSource(
   return { kind: type, id }
 }
 
-/** Sidecars add keys of their own, on demand; there are no others for snapshots. */
-export function refuseForeignParameters(asked: string, given: Parameters): void {
+/** Sidecars add keys of their own, on demand; there are no others for snapshots. `kind`: what holds the parameters. */
+export function refuseForeignParameters(asked: string, given: Parameters, kind = 'VolumeSnapshotClass'): void {
   const key = Object.keys(given).find(each => !each.startsWith('csi.storage.k8s.io/'))
-  if (key !== undefined) throw refuse(asked, `there is no parameter "${key}"`, 'remove it from the VolumeSnapshotClass')
+  if (key !== undefined) throw refuse(asked, `there is no parameter "${key}"`, `remove it from the ${kind}`)
 }
 
 export function parsePage(
@@ -121,14 +122,28 @@ export function parsePage(
   return { size, token }
 }
 
-export function encodeSnapshot({ id, source, size, created, ready }: Snapshot): SnapshotMessage {
+export function encodeSnapshot({ id, source, size, created, ready, group }: Snapshot): SnapshotMessage {
   return {
     snapshot_id: id,
     source_volume_id: source,
     size_bytes: String(size),
-    creation_time: { seconds: String(created / SECOND), nanos: Number(created % SECOND) },
+    creation_time: encodeTime(created),
     ready_to_use: ready,
+    group_snapshot_id: group ?? '',
   }
+}
+
+export function encodeGroup({ id, created, snapshots }: Group): GroupMessage {
+  return {
+    group_snapshot_id: id,
+    snapshots: snapshots.map(encodeSnapshot),
+    creation_time: encodeTime(created),
+    ready_to_use: snapshots.every(({ ready }) => ready),
+  }
+}
+
+function encodeTime(nanoseconds: bigint) {
+  return { seconds: String(nanoseconds / SECOND), nanos: Number(nanoseconds % SECOND) }
 }
 
 /** In nanoseconds. */

@@ -5,10 +5,15 @@ import { REQUIRED_FIELDS } from '../../src/rpc/middleware/require-fields.ts'
 import { SECRET_FIELDS } from '../../src/rpc/redact.ts'
 import { readRequiredFields, readSecretFields } from './proto-facts.ts'
 
-/** Required by the proto, but their default value is a legal answer, so that nobody can tell it from an absent one. */
+/**
+ * Required by the proto, but their default value is a legal answer, so that nobody can tell it from an absent one; and what
+ * must not be missed before it is known whether there is such a group.
+ */
 const UNTELLABLE = new Set([
   'ControllerPublishVolumeRequest.readonly',
   'NodePublishVolumeRequest.readonly',
+  'DeleteVolumeGroupSnapshotRequest.snapshot_ids',
+  'GetVolumeGroupSnapshotRequest.snapshot_ids',
   'GetMetadataAllocatedRequest.starting_offset',
   'GetMetadataDeltaRequest.starting_offset',
 ])

@@ -186,6 +186,10 @@ describe('the key of a lock', () => {
     assert.ok(lockKey(call('CreateSnapshot', cut)))
     assert.notEqual(lockKey(call('CreateSnapshot', cut)), lockKey(call('CreateVolume', { name: 'name' })))
     assert.equal(lockKey(call('DeleteSnapshot', { snapshot_id: 'snap-p-1' })), 'controller/snap-p-1')
+    const group = { name: 'name', source_volume_ids: [ID] }
+    assert.notEqual(lockKey(call('CreateVolumeGroupSnapshot', group)), lockKey(call('CreateSnapshot', group)))
+    assert.equal(lockKey(call('DeleteVolumeGroupSnapshot', { group_snapshot_id: 'g' })), 'controller/g')
+    assert.equal(lockKey(call('GetVolumeGroupSnapshot', { group_snapshot_id: 'g' })), undefined)
     assert.equal(lockKey(call('ListSnapshots', { snapshot_id: 'snap-p-1', source_volume_id: ID })), undefined)
   })
 

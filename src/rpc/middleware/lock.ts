@@ -10,6 +10,7 @@ const UNLOCKED = new Set([
   'ControllerGetVolume',
   'ListSnapshots',
   'GetSnapshot',
+  'GetVolumeGroupSnapshot',
   'NodeGetVolumeStats',
 ])
 
@@ -20,10 +21,10 @@ export function lockKey({
   request,
 }: Pick<Call, 'service' | 'method' | 'request'>): string | undefined {
   if (UNLOCKED.has(method)) return undefined
-  const { name, volume_id: volume, snapshot_id: snapshot } = request
-  if (/^Create(?:Volume|Snapshot)$/.test(method) && typeof name === 'string')
+  const { name, volume_id: volume, snapshot_id: snapshot, group_snapshot_id: group } = request
+  if (/^Create(?:Volume|Snapshot|VolumeGroupSnapshot)$/.test(method) && typeof name === 'string')
     return `${service}/${method}/${digest(name)}`
-  const id = volume ?? snapshot
+  const id = volume ?? snapshot ?? group
   return typeof id === 'string' ? `${service}/${id}` : undefined
 }
 

@@ -4,7 +4,7 @@ import type { Middleware } from '../call.ts'
 
 /**
  * Proven against the REQUIRED comments of proto/csi.proto by a test. Left out: `readonly` and `starting_offset`, whose
- * default values false and 0 are legal answers.
+ * default values false and 0 are legal answers; and the `snapshot_ids` of groups, which mean nothing for a group that is gone.
  */
 export const REQUIRED_FIELDS: Readonly<Record<string, readonly string[]>> = {
   CreateVolume: ['name', 'volume_capabilities'],
@@ -25,8 +25,8 @@ export const REQUIRED_FIELDS: Readonly<Record<string, readonly string[]>> = {
   NodeGetVolumeStats: ['volume_id', 'volume_path'],
   NodeExpandVolume: ['volume_id', 'volume_path'],
   CreateVolumeGroupSnapshot: ['name', 'source_volume_ids'],
-  DeleteVolumeGroupSnapshot: ['group_snapshot_id', 'snapshot_ids'],
-  GetVolumeGroupSnapshot: ['group_snapshot_id', 'snapshot_ids'],
+  DeleteVolumeGroupSnapshot: ['group_snapshot_id'],
+  GetVolumeGroupSnapshot: ['group_snapshot_id'],
   GetMetadataAllocated: ['snapshot_id'],
   GetMetadataDelta: ['base_snapshot_id', 'target_snapshot_id'],
 }
