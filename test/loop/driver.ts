@@ -19,7 +19,7 @@ const GO_FD = 3
 export const NODE_ID = 'node-a'
 
 export type Role = 'all-in-one' | 'controller' | 'node'
-export type Service = 'Identity' | 'Controller' | 'Node'
+export type Service = 'Identity' | 'Controller' | 'GroupController' | 'Node'
 
 export interface DriverOptions {
   /** Two processes, controller and node, instead of one. */

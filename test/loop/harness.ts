@@ -84,7 +84,7 @@ interface Ended {
 const realPool = ({ pool }: Driver): string => (existsSync(pool) ? realpathSync(pool) : pool)
 
 const placesIn = ({ pool }: Driver): string[] =>
-  ['volumes', 'snapshots', 'drafts', 'trash'].map(name => join(pool, name))
+  ['volumes', 'snapshots', 'groups', 'drafts', 'trash'].map(name => join(pool, name))
 
 /** What the driver keeps when every volume is deleted: nothing. */
 const leftovers = (driver: Driver): string[] => {

@@ -4,7 +4,8 @@ import { crc32 } from 'node:zlib'
 
 const RECORD = 512
 
-const record = (n: number): string => {
+/** `n` from 0. */
+export const record = (n: number): string => {
   const body = `${n} `.padEnd(RECORD - 10, `${n % 10}`)
   return `${body} ${crc32(body).toString(16).padStart(8, '0')}\n`
 }

@@ -104,10 +104,10 @@ test('check 40: an error that nobody planned is an answer, and the driver lives 
 })
 
 test('check 40: services that are not offered are UNIMPLEMENTED', async () => {
-  const group = new csi.GroupController(`unix:${driver.socket('all-in-one')}`, credentials.createInsecure())
-  bench.defer(() => group.close())
+  const metadata = new csi.SnapshotMetadata(`unix:${driver.socket('all-in-one')}`, credentials.createInsecure())
+  bench.defer(() => metadata.close())
   const answer = new Promise((resolve, reject) => {
-    group.GroupControllerGetCapabilities({}, (error, reply) => (error ? reject(error) : resolve(reply)))
+    metadata.GetMetadataAllocated({ snapshot_id: 's' }).on('data', resolve).on('error', reject)
   })
   await refused(answer, 'UNIMPLEMENTED')
 })
