@@ -59,7 +59,7 @@ async function setUp(t: TestContext) {
 }
 
 describe('a group snapshot', () => {
-  it('is cut alone with its volumes, in the order of their ids, and each is held before the first cut', async t => {
+  it('is cut alone with its volumes, taken in the order of their ids, and each is held before the first cut', async t => {
     const { lab, said, cut } = await setUp(t)
     lab.meddle = async ({ args }) => {
       said.push(`cut ${String(args.at(-1)).split('.').at(-1)}`)
@@ -67,10 +67,10 @@ describe('a group snapshot', () => {
     await cut('g', three, one, two)
     const ids = [one, two, three].sort()
     const each = (verb: string) => ids.map(id => `${verb} ${id}`)
-    assert.deepEqual(
-      said.filter(word => !/data$|cut [0-9a-f]+\/data/.test(word)),
-      [...each('alone'), ...each('pause'), 'cut 0', 'cut 1', 'cut 2', ...each('resume')],
-    )
+    const cuts = said.filter(word => !/\/data$/.test(word)) // without the one that finds out whether it can be done
+    assert.deepEqual(cuts.slice(0, 3), each('alone'))
+    assert.deepEqual(cuts.slice(3, 6).sort(), each('pause'), 'side by side')
+    assert.deepEqual(cuts.slice(6), ['cut 0', 'cut 1', 'cut 2', ...each('resume')])
   })
 
   it('is none when one of its volumes cannot be held; the others are let go', async t => {
