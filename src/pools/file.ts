@@ -277,11 +277,8 @@ class FilePool implements Pool {
   }
 
   #absent(id: VolumeId): never {
-    throw new VolumeNotFound({
-      asked: `use volume ${id}`,
-      found: `pool ${this.name} has no such volume`,
-      next: 'create it first',
-    })
+    const found = `pool ${this.name} has no such volume`
+    throw new VolumeNotFound({ asked: `use volume ${id}`, found, next: 'create it first' })
   }
 
   async #document(id: VolumeId): Promise<VolumeDocument | undefined> {
