@@ -24,7 +24,8 @@ export interface FakeConfigfs {
   reached(target: string): Reached[]
   /** An initiator that has the right logs in; false if it has not. */
   login(target: string, initiator: string): boolean
-  sessions(target: string): number
+  /** Of one initiator, or of all. */
+  sessions(target: string, initiator?: string): number
   /** The whole tree as paths, and values of attributes that can be written. */
   dump(): string[]
 }
@@ -82,10 +83,11 @@ export function fakeConfigfs({ loaded = true }: { loaded?: boolean } = {}): Fake
       }
       return isOpen
     },
-    sessions: target =>
+    sessions: (target, initiator) =>
       [...(targets.get(target)?.values() ?? [])]
-        .flatMap(group => [...group.acls.values()])
-        .reduce((n, a) => n + a.sessions, 0),
+        .flatMap(group => [...group.acls])
+        .filter(([name]) => initiator === undefined || name === initiator)
+        .reduce((n, [, acl]) => n + acl.sessions, 0),
     dump: () => dump(ROOT, lio),
   }
   const host: Host = {

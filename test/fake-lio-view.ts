@@ -19,6 +19,9 @@ export interface Reached {
   readonly lun: string
   readonly access: 'read-only' | 'read-write'
   readonly file: string
+  readonly serial: string
+  readonly size: bigint
+  readonly sectorSize: number
 }
 
 export function reachedBy(group: Group): Reached[] {
@@ -32,6 +35,9 @@ export function reachedBy(group: Group): Reached[] {
               lun: name,
               access: protect === '1' ? ('read-only' as const) : ('read-write' as const),
               file: lun.device.file,
+              serial: lun.device.serial,
+              size: lun.device.size,
+              sectorSize: lun.device.sectorSize,
             },
           ],
     ),
