@@ -15,6 +15,7 @@ describe('the status table', () => {
     assert.deepEqual(codes, {
       InvalidRequest: 'INVALID_ARGUMENT',
       SizeOutOfRange: 'OUT_OF_RANGE',
+      OffsetOutOfRange: 'OUT_OF_RANGE',
       VolumeNotFound: 'NOT_FOUND',
       SnapshotNotFound: 'NOT_FOUND',
       GroupNotFound: 'NOT_FOUND',
@@ -27,6 +28,7 @@ describe('the status table', () => {
       WrongDevice: 'FAILED_PRECONDITION',
       RefusesToFormat: 'FAILED_PRECONDITION',
       FilesystemUnfit: 'FAILED_PRECONDITION',
+      BlocksUnknown: 'FAILED_PRECONDITION',
       MissingPrivilege: 'FAILED_PRECONDITION',
       BadToken: 'ABORTED',
       PoolFull: 'RESOURCE_EXHAUSTED',

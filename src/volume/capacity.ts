@@ -55,6 +55,6 @@ export function roundUp(value: Bytes, step: Bytes): Bytes {
   return ((value + step - 1n) / step) * step
 }
 
-function roundDown(value: Bytes, step: Bytes): Bytes {
+export function roundDown(value: Bytes, step: Bytes): Bytes {
   return (value / step) * step
 }

@@ -45,6 +45,11 @@ export class SizeOutOfRange extends DriverError {
   readonly kind = 'out-of-range'
 }
 
+/** A starting_offset that is not in the volume. */
+export class OffsetOutOfRange extends DriverError {
+  readonly kind = 'out-of-range'
+}
+
 /** The volume does not exist, or not at the given path. */
 export class VolumeNotFound extends DriverError {
   readonly kind = 'not-found'
@@ -102,6 +107,11 @@ export class RefusesToFormat extends DriverError {
 
 /** The filesystem needs a person: repair, or a size that it cannot grow to. */
 export class FilesystemUnfit extends DriverError {
+  readonly kind = 'failed-precondition'
+}
+
+/** The filesystem of the pool does not tell which blocks a file has: a backup must read everything. */
+export class BlocksUnknown extends DriverError {
   readonly kind = 'failed-precondition'
 }
 
