@@ -12,6 +12,7 @@ import { encodeSnapshotId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import { originOf } from '../volume/origin.ts'
 import type { Snapshot, SnapshotId, SnapshotSpec, VolumeId } from '../volume/types.ts'
+import { allocatedRanges, changedRanges, type Still } from './file-changes.ts'
 import type { Copies } from './file-copies.ts'
 import { encodeSnapshot, parseSnapshot } from './file-documents.ts'
 import { hold, requireHeld } from './file-hold.ts'
@@ -49,6 +50,11 @@ export function fileSnapshots(workshop: Workshop, seedOf: (name: string) => stri
     find: id => find(workshop.place, id),
     list: async () => (await host.files.list(join(root, 'snapshots'))) ?? [],
     delete: (id, op) => remove(workshop, id, op),
+    allocated: (snapshot, from, op) => allocatedRanges(host, stillOf(workshop.place, snapshot), from, op),
+    changed: (base, target, from, op) => {
+      const files = { base: stillOf(workshop.place, base), target: stillOf(workshop.place, target) }
+      return changedRanges(host, files, from, op)
+    },
     pathOf: id => folderOf(workshop.place, id, 'data'),
   }
 }
@@ -193,6 +199,10 @@ async function remove({ place, pool, copies }: Workshop, id: SnapshotId, op: Op)
   await pool.release(snapshot.source, copierTo(id))
   await discard(files, trash)
   op.log.info({ snapshot: id }, 'snapshot deleted')
+}
+
+function stillOf(place: Place, { id, size }: Snapshot): Still {
+  return { path: folderOf(place, id, 'data'), size }
 }
 
 function folderOf({ root }: Place, id: SnapshotId | VolumeId, ...more: string[]): string {

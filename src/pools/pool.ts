@@ -2,6 +2,7 @@
 import type { Host } from '../host/host.ts'
 import type { LetGo } from '../volume/let-go.ts'
 import type { Op } from '../volume/op.ts'
+import type { Range } from '../volume/range.ts'
 import type {
   Backing,
   Bytes,
@@ -171,6 +172,16 @@ export interface Snapshots {
    * while the copy goes on, which a repeat joins, and SnapshotNotFound.
    */
   createVolume(spec: CopySpec, size: Bytes, requireUnused: RequireUnused, op: Op): Promise<Volume>
+  /**
+   * Which bytes of a complete snapshot hold data, from an offset on: whole blocks of 4 KiB, ascending, with gaps between
+   * them; the first may begin up to a block before the offset. All others read as zero. Throws BlocksUnknown.
+   */
+  allocated(snapshot: Snapshot, from: Bytes, op: Op): AsyncIterable<Range>
+  /**
+   * The same: which bytes of the target may differ from those of the base, another complete snapshot of the same volume
+   * that reads as zero behind its end. Ranges that are not named are equal; some that are named may be equal too.
+   */
+  changed(base: Snapshot, target: Snapshot, from: Bytes, op: Op): AsyncIterable<Range>
 }
 
 /** After it, no write reaches the bytes until the answered function is called; that throws Unavailable if one may have. */
