@@ -15,7 +15,7 @@ import type { NodeSite } from '../node/site.ts'
 import { createWatch } from '../node/watch.ts'
 import { POOLS } from '../pools/index.ts'
 import type { Pool } from '../pools/pool.ts'
-import { bindService, type Pipe } from '../rpc/bind.ts'
+import { bindService, bindStreams, type Pipe } from '../rpc/bind.ts'
 import { controllerService } from '../rpc/controller-service.ts'
 import { groupControllerService } from '../rpc/group-controller-service.ts'
 import { identityService } from '../rpc/identity-service.ts'
@@ -26,6 +26,7 @@ import { requireFields } from '../rpc/middleware/require-fields.ts'
 import { nodeService } from '../rpc/node-service.ts'
 import { csi } from '../rpc/proto.ts'
 import { type Server, type ServiceDefinition, serve } from '../rpc/serve.ts'
+import { snapshotMetadataService } from '../rpc/snapshot-metadata-service.ts'
 import { connectorsOf, exportersOf } from '../transports/index.ts'
 import { initiatorName } from '../transports/iscsi/names.ts'
 import { requireSoleTarget } from '../transports/iscsi/targets.ts'
@@ -52,7 +53,14 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
     draining: lifetime.draining,
     track: lifetime.track,
   }
-  const identity = identityService({ name: settings.driverName, version: version(), ready: () => !lifetime.draining() })
+  const copying =
+    controller && [...controller.pools.values()].some(({ snapshots }) => snapshots) ? controller : undefined
+  const identity = identityService({
+    name: settings.driverName,
+    version: version(),
+    ready: () => !lifetime.draining(),
+    snapshotMetadata: copying !== undefined,
+  })
   type Methods = Parameters<typeof bindService>[1]
   const offer = (name: string, { service }: { service: ServiceDefinition }, methods: Methods) => ({
     definition: service,
@@ -73,6 +81,7 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
             offer('group', csi.GroupController, groupControllerService(controller)),
           ]
         : []),
+      ...(copying ? [snapshotMetadata(copying, pipe)] : []),
       ...(node ? [offer('node', csi.Node, nodeService(node))] : []),
     ],
   })
@@ -92,6 +101,11 @@ async function openController(settings: Settings, log: Logger): Promise<Controll
   if (settings.iscsi && settings.iscsi.portals.length > 0)
     await requireSoleTarget(host, settings.iscsi, steady({ log }))
   return await controllerSite(host, settings)
+}
+
+function snapshotMetadata(site: ControllerSite, pipe: Pipe) {
+  const implementation = bindStreams('snapshot-metadata', snapshotMetadataService(site), pipe)
+  return { definition: csi.SnapshotMetadata.service, implementation }
 }
 
 /** The kernel shows a loop device's file by its real path; a pool may have been given by way of a symbolic link. */

@@ -1,5 +1,5 @@
 // One RPC on its way through the pipe, and what a piece of the pipe looks like.
-import type { handleUnaryCall } from '@grpc/grpc-js'
+import type { handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js'
 import type { Op } from '../volume/op.ts'
 
 export interface Call {
@@ -22,5 +22,15 @@ export type Methods<Handlers> = {
     infer Response
   >
     ? (request: Request, op: Op) => Promise<Response>
+    : never
+}
+
+/** The same for RPCs that answer a stream: what the generator throws is the status of its end. */
+export type Streams<Handlers> = {
+  [M in keyof Handlers as string extends M ? never : M]: Handlers[M] extends handleServerStreamingCall<
+    infer Request,
+    infer Response
+  >
+    ? (request: Request, op: Op) => AsyncIterable<Response>
     : never
 }

@@ -1,14 +1,30 @@
 // The client side: promise calls to a CSI socket, for the command line, the demo and tests.
-import { type ChannelCredentials, type Client, credentials, type ServiceError, status } from '@grpc/grpc-js'
+import {
+  type ChannelCredentials,
+  type Client,
+  type ClientReadableStream,
+  credentials,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js'
 import { csi } from './proto.ts'
 
 export type Service = 'Identity' | 'Controller' | 'GroupController' | 'Node'
+/** The RPCs of SnapshotMetadata, which answer streams. */
+export type StreamingMethod = 'GetMetadataAllocated' | 'GetMetadataDelta'
 type Callback = (error: ServiceError | null, reply: unknown) => void
 type Rpc = (request: object, options: { deadline: number }, callback: Callback) => unknown
+
+type StreamingRpc = (request: object, options: { deadline: number }) => ClientReadableStream<unknown>
 
 export interface CsiClient {
   /** Answers the reply as proto-loader decodes it; rejects with grpc-js’s ServiceError (`code`, `details`). */
   call<T = Record<string, unknown>>(service: Service, method: string, request?: object, timeoutMs?: number): Promise<T>
+  /**
+   * The messages as they come, as fast as they are taken; throws ServiceError at an end that is not OK. To leave the loop
+   * early cancels the call.
+   */
+  stream<T = Record<string, unknown>>(method: StreamingMethod, request: object, timeoutMs?: number): AsyncGenerator<T>
   close(): void
 }
 
@@ -26,6 +42,7 @@ export function connect(endpoint: string): CsiClient {
     GroupController: new csi.GroupController(address, insecure),
     Node: new csi.Node(address, insecure),
   }
+  const metadata = new csi.SnapshotMetadata(address, insecure)
   return {
     call: <T>(service: Service, method: string, request: object = {}, timeoutMs = TIMEOUT_MS) =>
       new Promise<T>((resolve, reject) => {
@@ -36,8 +53,18 @@ export function connect(endpoint: string): CsiClient {
           else resolve(reply as T)
         })
       }),
+    async *stream<T>(method: StreamingMethod, request: object, timeoutMs = TIMEOUT_MS) {
+      const options = { deadline: Date.now() + timeoutMs }
+      const rpc = metadata[method].bind(metadata) as StreamingRpc
+      const messages = rpc(request, options)
+      try {
+        for await (const message of messages) yield message as T
+      } finally {
+        messages.cancel()
+      }
+    },
     close: () => {
-      for (const client of Object.values(clients)) client.close()
+      for (const client of [...Object.values(clients), metadata]) client.close()
     },
   }
 }

@@ -8,9 +8,11 @@ export interface Identity {
   readonly version: string
   /** False while starting; an error would make sidecars exit. */
   readonly ready: () => boolean
+  /** The service SnapshotMetadata is served beside this one. */
+  readonly snapshotMetadata: boolean
 }
 
-export function identityService({ name, version, ready }: Identity): Methods<IdentityHandlers> {
+export function identityService({ name, version, ready, snapshotMetadata }: Identity): Methods<IdentityHandlers> {
   return {
     GetPluginInfo: async () => ({ name, vendor_version: version }),
     GetPluginCapabilities: async () => ({
@@ -18,6 +20,7 @@ export function identityService({ name, version, ready }: Identity): Methods<Ide
         { service: { type: 'CONTROLLER_SERVICE' } },
         { service: { type: 'GROUP_CONTROLLER_SERVICE' } },
         { service: { type: 'VOLUME_ACCESSIBILITY_CONSTRAINTS' } },
+        ...(snapshotMetadata ? [{ service: { type: 'SNAPSHOT_METADATA_SERVICE' as const } }] : []),
         { volume_expansion: { type: 'ONLINE' } },
       ],
     }),

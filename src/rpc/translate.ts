@@ -1,4 +1,5 @@
 // Between protobuf messages and the domain: the only reader of raw fields, and the place where their limits are checked.
+import type { RangePage, Wish } from '../controller/snapshot-metadata.ts'
 import { ACCESS_MODES, type AccessMode, type Capability, FS_TYPES } from '../volume/capability.ts'
 import type { CapacityRange } from '../volume/capacity.ts'
 import { InvalidRequest } from '../volume/errors.ts'
@@ -120,6 +121,25 @@ export function parsePage(
 ): { size: number; token: string } {
   if (size < 0) throw refuse(asked, `max_entries ${size}`, 'use 0 for all')
   return { size, token }
+}
+
+/** As decoded, int64 is text. */
+export function parseWish({
+  starting_offset: from,
+  max_results: most,
+}: {
+  starting_offset: string
+  max_results: number
+}): Wish {
+  return { from: BigInt(from), most }
+}
+
+export function encodeRangePage({ capacity, ranges }: RangePage) {
+  return {
+    block_metadata_type: 'VARIABLE_LENGTH' as const,
+    volume_capacity_bytes: String(capacity),
+    block_metadata: ranges.map(({ start, end }) => ({ byte_offset: String(start), size_bytes: String(end - start) })),
+  }
 }
 
 export function encodeSnapshot({ id, source, size, created, ready, group }: Snapshot): SnapshotMessage {

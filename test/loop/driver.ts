@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CsiClient, connect } from '../../src/rpc/client.ts'
+import { type CsiClient, connect, type StreamingMethod } from '../../src/rpc/client.ts'
 import { PATIENCE_MS } from '../patience.ts'
 import type { PoolFilesystem } from './pool-filesystem.ts'
 
@@ -123,10 +123,18 @@ export class Driver {
   }
 
   async call<T = Record<string, unknown>>(service: Service, method: string, request: object = {}, ms = RPC_MS) {
+    return await this.#client(service).call<T>(service, method, request, ms)
+  }
+
+  stream<T>(method: StreamingMethod, request: object): AsyncGenerator<T> {
+    return this.#client('Controller').stream<T>(method, request, RPC_MS)
+  }
+
+  #client(service: Service): CsiClient {
     const role = service === 'Node' ? this.roles.at(-1) : this.roles[0]
     const process = this.#processes.find(each => each.role === role && each.serves)
     if (!process) throw new Error(`the driver (${String(role)}) does not run`)
-    return await process.client.call<T>(service, method, request, ms)
+    return process.client
   }
 
   /** Ends the processes with a signal and says how each ended. SIGTERM lets running calls end first. */

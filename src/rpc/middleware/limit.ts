@@ -2,7 +2,7 @@
 import pLimit from 'p-limit'
 import type { Middleware } from '../call.ts'
 
-/** Answered from memory, or needed to find out how a busy driver is. */
+/** Answered from memory, or needed to find out how a busy driver is; or streams, which last as long as their readers like. */
 const UNLIMITED = /^(Probe|.*Get.*|ListVolumes|ListSnapshots|ValidateVolumeCapabilities)$/
 
 export function createLimit(concurrency: number): Middleware {

@@ -11,6 +11,8 @@ const UNLOCKED = new Set([
   'ListSnapshots',
   'GetSnapshot',
   'GetVolumeGroupSnapshot',
+  'GetMetadataAllocated',
+  'GetMetadataDelta',
   'NodeGetVolumeStats',
 ])
 
