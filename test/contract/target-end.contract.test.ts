@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { targetName } from '../../src/transports/iscsi/names.ts'
 import { NotSupported } from '../../src/volume/errors.ts'
-import { GIB, testOp } from '../fixtures.ts'
+import { failure, GIB, testOp } from '../fixtures.ts'
 import {
   A,
   accessOf,
@@ -179,6 +179,18 @@ eachTarget('find and list', ({ machine }) => {
     await made.target.remove(TARGET, op)
     await assertServed(made, other)
     assert.equal(await made.target.find(TARGET, op), undefined)
+  })
+
+  it('are of this driver, or refused', async () => {
+    const made = machine()
+    const name = 'iqn.2003-01.org.linux-iscsi.host:sn.1'
+    await made.makeForeign(name, A)
+    const state = made.state()
+    const refused = failure('invalid-argument', /it is no volume/)
+    await assert.rejects(made.target.apply({ ...BOTH, target: name }, op), refused)
+    await assert.rejects(made.target.revoke(name, A, op), refused)
+    await assert.rejects(made.target.remove(name, op), refused)
+    assert.deepEqual(made.state(), state)
   })
 
   it('do not know what others made, and nothing touches that', async () => {

@@ -8,15 +8,12 @@ import { isIqn } from '../../volume/node-id.ts'
 import type { Op } from '../../volume/op.ts'
 import { isPortal } from '../../volume/portal.ts'
 import type { Backing } from '../../volume/types.ts'
-import { volumeOfTarget } from './names.ts'
+import { requireVolumeOfTarget } from './names.ts'
 import type { Content, ExportDocument } from './target.ts'
 
 /** Where the backstore of a target stands; throws for a target that this driver would never make. */
 export function backstoreOf(target: string): string {
-  const id = volumeOfTarget(target)
-  if (id === undefined)
-    throw new InvalidRequest({ asked: `use the target ${target}`, found: 'it is no volume’s', next: 'leave it alone' })
-  return backstorePath(id)
+  return backstorePath(requireVolumeOfTarget(target))
 }
 
 /** Writes are durable when they are acknowledged, and what filesystems discard is given back to the pool. */

@@ -1,4 +1,5 @@
 // Names on the wire: which target and which serial number a volume has, and which initiator a node is.
+import { InvalidRequest } from '../../volume/errors.ts'
 import { digest, isPoolName, parseVolumeId } from '../../volume/ids.ts'
 import { encodeNodeId, isIqn } from '../../volume/node-id.ts'
 import type { VolumeId } from '../../volume/types.ts'
@@ -20,6 +21,13 @@ export function targetName(id: VolumeId): string {
 export function volumeOfTarget(target: string): VolumeId | undefined {
   const id = target.startsWith(`${PREFIX}:`) ? target.slice(PREFIX.length + 1) : ''
   return parseVolumeId(id) ? id : undefined
+}
+
+/** The same. Throws InvalidRequest for a target that this driver never made. */
+export function requireVolumeOfTarget(target: string): VolumeId {
+  const id = volumeOfTarget(target)
+  if (id !== undefined) return id
+  throw new InvalidRequest({ asked: `use the target ${target}`, found: 'it is no volume’s', next: 'leave it alone' })
 }
 
 /** The target of a node for the volumes of one pool; no volume's target and no initiator is ever called so. */

@@ -22,7 +22,7 @@ import {
 import { NotYet, waitFor } from '../../linux/wait.ts'
 import { EffectMissing, NotSupported, Unavailable, WrongDevice } from '../../volume/errors.ts'
 import type { Op } from '../../volume/op.ts'
-import { EMPTY_TARGET, volumeOfTarget } from './names.ts'
+import { EMPTY_TARGET, requireVolumeOfTarget, volumeOfTarget } from './names.ts'
 import type { ExportDocument, Target, TargetKind } from './target.ts'
 import {
   canStay,
@@ -55,8 +55,12 @@ export const tgt: TargetKind = {
     chooseLun: ([first]) => first ?? seenLun(randomInt(256, LUNS)),
     growsOnline: false,
     apply: (document, op) => apply(host, document, op),
-    revoke: (target, initiator, op) => revoke(host, target, initiator, op),
+    async revoke(name, initiator, op) {
+      requireVolumeOfTarget(name)
+      await revoke(host, name, initiator, op)
+    },
     async remove(name, op) {
+      requireVolumeOfTarget(name)
       const target = await findTarget(host, name, op)
       if (target) await withdraw(host, target, op)
     },
@@ -76,6 +80,7 @@ export const tgt: TargetKind = {
 }
 
 async function apply(host: Host, document: ExportDocument, op: Op): Promise<void> {
+  requireVolumeOfTarget(document.target)
   requireServable(document)
   // tgtd opens the file in its only thread for control: on a dead disk all of its exports would hang.
   await requireFile(host, document)
