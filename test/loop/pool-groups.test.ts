@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { readdir, unlink } from 'node:fs/promises'
 import { describe, it, type TestContext } from 'node:test'
-import { one, places, setUp, specOf, unused } from '../../test/copy-lab.ts'
-import { failure, MIB, testOp } from '../../test/fixtures.ts'
-import type { Host } from '../host/host.ts'
-import { localHost } from '../host/local.ts'
-import { encodeVolumeId } from '../volume/ids.ts'
-import type { VolumeId } from '../volume/types.ts'
-import { filePool } from './file.ts'
+import type { Host } from '../../src/host/host.ts'
+import { localHost } from '../../src/host/local.ts'
+import { filePool } from '../../src/pools/file.ts'
+import { encodeVolumeId } from '../../src/volume/ids.ts'
+import type { VolumeId } from '../../src/volume/types.ts'
+import { one, places, setUp, specOf, unused } from '../copy-lab.ts'
+import { failure, MIB, testOp } from '../fixtures.ts'
 
 const op = testOp()
 const two = encodeVolumeId('p', 'two')

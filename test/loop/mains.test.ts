@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it } from 'node:test'
-import { temporaryFolder } from '../../test/fixtures.ts'
+import { temporaryFolder } from '../fixtures.ts'
 
 it('a main that makes volumes wants the transport of those that name none; a node has no portals', async t => {
   const config = join(await temporaryFolder(t), 'config.json')
@@ -16,7 +16,7 @@ it('a main that makes volumes wants the transport of those that name none; a nod
     ['all-in-one', /^defaultTransport iscsi needs iscsi\.portals on a controller\n$/],
     ['node', /allowTcp/],
   ] as const) {
-    const main = join(import.meta.dirname, '..', 'bin', `${role}.ts`)
+    const main = join(import.meta.dirname, '../../src/bin', `${role}.ts`)
     const { status, stderr } = spawnSync(process.execPath, [main, '--config', config], { encoding: 'utf8', env: {} })
     assert.equal(status, 2, `${role}: ${stderr}`)
     assert.match(stderr, words, role)
