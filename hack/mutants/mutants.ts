@@ -194,4 +194,48 @@ export const MUTANTS: readonly Mutant[] = [
     'each => each.node !== node && isNodeName(each.node) &&',
     'test/loop/pool-copies.test.ts',
   ),
+
+  // Groups, and what changed between snapshots
+  check(
+    'src/transports/loop-pause.ts',
+    'the proof that no write came through a pause',
+    'if (after !== before) throw cameThrough(id, before, after)',
+    'void cameThrough',
+  ),
+  check(
+    'src/transports/loop-pause.ts',
+    'the refusal to group a raw block volume in use',
+    'if (node) {',
+    'if (false) {',
+  ),
+  check(
+    'src/controller/group-snapshots.ts',
+    'the order in which a group locks its volumes',
+    'request.sources.toSorted()',
+    '[...request.sources]',
+  ),
+  check(
+    'src/controller/group-snapshots.ts',
+    'the demand for exactly the snapshots of a group',
+    'if (isSame) return group',
+    'if (true) return group',
+  ),
+  check(
+    'src/pools/file-changes.ts',
+    'the second look at where the base lies',
+    'const after = await look(host, one, rest, op)',
+    'const after = before',
+  ),
+  check(
+    'src/pools/file-changes.ts',
+    'the disbelief in addresses that are not shared',
+    'if (a.shared === undefined || b.shared === undefined) return false',
+    'if (a.shared === undefined || b.shared === undefined) return true',
+  ),
+  check(
+    'src/pools/file-changes.ts',
+    'the refusal to compare across filesystems',
+    'if (one.device !== two.device) {',
+    'if (false) {',
+  ),
 ]

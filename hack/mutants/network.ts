@@ -139,4 +139,10 @@ export const OVER_THE_NETWORK: readonly Mutant[] = [
     '',
     'test/loop/restage.test.ts',
   ),
+  check(
+    'src/app/wire.ts',
+    'the look at other targets before a controller starts',
+    'await requireSoleTarget(host, settings.iscsi, steady({ log }))',
+    'void requireSoleTarget',
+  ),
 ]

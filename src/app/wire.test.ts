@@ -3,15 +3,17 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { it } from 'node:test'
-import { ISCSI, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { failure, ISCSI, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { documentOf, machine } from '../../test/lio-fixtures.ts'
 import { fakeHost } from '../host/fake.ts'
 import { localHost } from '../host/local.ts'
 import { localFiles } from '../host/local-files.ts'
 import { filePool } from '../pools/file.ts'
 import { readKeys } from '../transports/iscsi/chap.ts'
 import { encodeVolumeId } from '../volume/ids.ts'
+import { SILENT } from '../volume/op.ts'
 import { readConfig } from './config.ts'
-import { controllerSite } from './wire.ts'
+import { controllerSite, openController } from './wire.ts'
 
 const ENV = { CSI_ENDPOINT: 'unix:///unused.sock', NODE_ID: 'n' }
 const STORAGE = { address: '10.0.0.1', identityFile: '/id', knownHostsFile: '/known' }
@@ -23,6 +25,15 @@ it('a controller beside its volumes can attach them here; one of another host on
   ]
   assert.deepEqual(await exporters({}), ['loop', 'iscsi'])
   assert.deepEqual(await exporters({ storage: STORAGE }), ['iscsi'])
+})
+
+it('a controller does not start beside what another target still serves; operators may still look', async () => {
+  const { fake, target } = machine()
+  await target.apply(documentOf(), testOp())
+  const iscsi = { ...ISCSI, target: 'tgt' as const, portals: ['10.0.0.1:3260'] }
+  const settings = { ...readConfig([], ENV), pools: {}, iscsi }
+  await assert.rejects(openController(fake.host, settings, SILENT), failure('failed-precondition', /lio still serves/))
+  await controllerSite(fake.host, settings)
 })
 
 it('a controller reads the CHAP key on its own machine, wherever the targets are', async t => {

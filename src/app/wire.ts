@@ -44,7 +44,7 @@ export type Role = 'controller' | 'node' | 'all-in-one'
 
 /** Builds what the role needs and serves it; answers when calls are accepted. */
 export async function startDriver(role: Role, settings: Settings, logger: Logger, lifetime: Lifetime): Promise<Server> {
-  const controller = role === 'node' ? undefined : await openController(settings, logger)
+  const controller = role === 'node' ? undefined : await openController(storageHostOf(settings), settings, logger)
   const node = role === 'controller' ? undefined : nodeSite(hostOf(settings), settings)
   const pipe: Pipe = {
     log: logger,
@@ -95,8 +95,8 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
   return server
 }
 
-async function openController(settings: Settings, log: Logger): Promise<ControllerSite> {
-  const host = storageHostOf(settings)
+/** Of a driver that serves; operators' commands must work also where this refuses. */
+export async function openController(host: Host, settings: Settings, log: Logger): Promise<ControllerSite> {
   // A node has no portals to offer, and no target.
   if (settings.iscsi && settings.iscsi.portals.length > 0)
     await requireSoleTarget(host, settings.iscsi, steady({ log }))

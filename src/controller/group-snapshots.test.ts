@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { copyOf, one, setUp as setUpLab, specOf } from '../../test/copy-lab.ts'
 import { failure, MIB, temporaryFolder, testOp } from '../../test/fixtures.ts'
+import { loopSite } from '../../test/loop-site.ts'
 import { localHost } from '../host/local.ts'
 import { filePool } from '../pools/file.ts'
 import type { Pool } from '../pools/pool.ts'
@@ -14,7 +15,6 @@ import { encodeVolumeId } from '../volume/ids.ts'
 import { deleteSnapshot } from './delete-snapshot.ts'
 import { createGroup, deleteGroup, getGroup } from './group-snapshots.ts'
 import { getSnapshot, listSnapshots } from './list-snapshots.ts'
-import type { ControllerSite } from './site.ts'
 
 const op = testOp()
 const [two, three] = [encodeVolumeId('p', 'two'), encodeVolumeId('p', 'three')]
@@ -42,18 +42,11 @@ async function setUp(t: TestContext) {
     said.push(`alone ${id}`)
     return await alone(id, given, work)
   }
-  const site: ControllerSite = {
-    pools: new Map<string, Pool>([
-      ['p', lab.pool],
-      ['q', other],
-    ]),
-    exporters: new Map([['loop', exporter]]),
-    defaultPool: 'p',
-    defaultTransport: 'loop',
-    segments: {},
-    nodeId: 'n1',
-    maxVolumesPerNode: 0,
-  }
+  const pools = new Map<string, Pool>([
+    ['p', lab.pool],
+    ['q', other],
+  ])
+  const site = loopSite(pools, exporter)
   const cut = async (name: string, ...sources: string[]) => await createGroup(site, { name, sources }, op)
   return { site, lab, other, said, state, cut }
 }

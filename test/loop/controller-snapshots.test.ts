@@ -21,6 +21,7 @@ import { VolumeInUse } from '../../src/volume/errors.ts'
 import { filesystemUuid } from '../../src/volume/ids.ts'
 import type { ContentSource } from '../../src/volume/types.ts'
 import { failure, GIB, MIB, MOUNT, temporaryFolder, testOp } from '../fixtures.ts'
+import { loopSite } from '../loop-site.ts'
 
 const op = testOp()
 const BLOCK: Capability = { access: 'block', mode: 'SINGLE_NODE_WRITER', mountFlags: [] }
@@ -44,15 +45,7 @@ async function setUp(t: TestContext) {
       if (state.isAttached) throw new VolumeInUse({ asked: `use ${id}`, found: 'attached', next: '' })
     },
   }
-  const site: ControllerSite = {
-    pools,
-    exporters: new Map([['loop', exporter]]),
-    defaultPool: 'p',
-    defaultTransport: 'loop',
-    segments: {},
-    nodeId: 'n1',
-    maxVolumesPerNode: 0,
-  }
+  const site = loopSite(pools, exporter)
   const make = async (name: string, rest: Partial<CreateVolumeRequest> = {}) =>
     await createVolume(
       site,

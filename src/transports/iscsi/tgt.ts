@@ -230,10 +230,11 @@ async function revoke(host: Host, name: string, initiator: string, op: Op): Prom
  * last write has ended, and the target cannot be deleted before: after this nothing of it reaches the file.
  */
 async function withdraw(host: Host, { name }: TgtTarget, op: Op): Promise<void> {
-  await ensureEmptyTarget(host, await targetsOf(host, op), op)
   const look = async () => {
-    const { tid, acl = [], sessions = [] } = (await findTarget(host, name, op)) ?? {}
+    const targets = await targetsOf(host, op)
+    const { tid, acl = [], sessions = [] } = targets.find(each => each.name === name) ?? {}
     if (tid === undefined) return
+    await ensureEmptyTarget(host, targets, op)
     if (!acl.some(isMark)) await bindInitiator(host, tid, newMark(), op)
     for (const each of acl.filter(name => !isMark(name))) await unbindInitiator(host, tid, each, op)
     for (const { sid, connections } of sessions)
