@@ -247,7 +247,7 @@ export class Cluster {
     if (this.options.remote) {
       const folder = join(this.lab.share, 'ssh')
       mkdirSync(folder)
-      this.#storage = writeSshdFiles(folder, `${SHARE}/ssh`, addressOf('storage'), 22)
+      this.#storage = writeSshdFiles(folder, `${SHARE}/ssh`, addressOf('storage'), 2222)
     }
     if (this.options.chap !== undefined) writeFileSync(this.keyFile, `${this.key}\n`, { mode: 0o600 })
     installPrograms(this.lab.share, [
