@@ -1,5 +1,7 @@
 // The ssh(1) of OpenSSH: how it is called, and what its complaints mean.
 import { type Finding, InvalidRequest } from '../volume/errors.ts'
+import { type Op, steady } from '../volume/op.ts'
+import { orAborted } from '../volume/within.ts'
 import type { Command, Held, Host, Output } from './host.ts'
 import { localFiles } from './local-files.ts'
 
@@ -24,10 +26,18 @@ const SSH = 'ssh'
 /** Exit code of the client when there is no connection, or no more. */
 export const SSH_FAILED = 255
 export const ANY_CODE = Array.from({ length: 256 }, (_, code) => code)
+/** For a connection, keys exchanged and all: that alone took two emulated machines 13 s. */
+const CONNECT_SECONDS = 30
+/** An idle shared connection stands for so long. */
+const PERSIST_SECONDS = 60
+/** So long after an answer no other connection is tried first: there is one, or the command itself will tell its loss. */
+const FRESH_MS = (PERSIST_SECONDS * 1000) / 2
 /** sockaddr_un has room for 107 bytes: the folder, `/`, 40 digits, and 17 that ssh adds while it makes the socket. */
 const LONGEST_CONTROL_DIR = 48
 
 export interface SshClient {
+  /** Makes the shared connection unless it was used a moment ago: a command's own time must not go into that. Answers what ssh said when it could not. */
+  connect(op: Op): Promise<Output | undefined>
   /** Runs a line in the login shell over there; any exit code is an answer. */
   run(line: string, call: ClientCall, op: Parameters<Host['run']>[1]): Promise<Output>
   hold(line: string, call: Pick<Held, 'timeoutMs'>, op: Parameters<Host['hold']>[1]): ReturnType<Host['hold']>
@@ -44,10 +54,25 @@ export function sshClient(settings: SshSettings, local: Host): SshClient {
     made ??= localFiles.makeDirectory(settings.controlDir)
     await made
   }
+  let answeredAt = Number.NEGATIVE_INFINITY
+  let connecting: Promise<Output> | undefined
+  const run: SshClient['run'] = async (line, call, op) => {
+    await ready()
+    const args = [...options, settings.address, line]
+    const output = await local.run({ file: SSH, args, okCodes: ANY_CODE, ...call }, op)
+    answeredAt = output.code === SSH_FAILED ? Number.NEGATIVE_INFINITY : performance.now()
+    return output
+  }
   return {
-    async run(line, call, op) {
-      await ready()
-      return await local.run({ file: SSH, args: [...options, settings.address, line], okCodes: ANY_CODE, ...call }, op)
+    run,
+    async connect(op) {
+      if (performance.now() - answeredAt < FRESH_MS) return undefined
+      // For all who wait for it, whoever of them goes away.
+      connecting ??= run('exit', { timeoutMs: 2 * CONNECT_SECONDS * 1000, onAbort: 'kill' }, steady(op)).finally(() => {
+        connecting = undefined
+      })
+      const output = await orAborted(connecting, op.signal)
+      return output?.code === SSH_FAILED ? output : undefined
     },
     async hold(line, { timeoutMs }, op) {
       await ready()
@@ -89,10 +114,10 @@ function optionsOf({ port, user, identityFile, knownHostsFile, controlDir }: Ssh
   const options = {
     BatchMode: 'yes',
     ClearAllForwardings: 'yes',
-    ConnectTimeout: '10',
+    ConnectTimeout: String(CONNECT_SECONDS),
     ControlMaster: 'auto',
     ControlPath: `${controlDir}/%C`,
-    ControlPersist: '60',
+    ControlPersist: String(PERSIST_SECONDS),
     ForwardAgent: 'no',
     ForwardX11: 'no',
     GlobalKnownHostsFile: '/dev/null',

@@ -80,6 +80,7 @@ export function sshHost(settings: SshSettings): SshHost {
 async function run(reach: Reach, command: Command, op: Op): Promise<Output> {
   const asked = describe(command, reach.name)
   if (command.onAbort === 'kill' && op.signal.aborted) throw cancelled(asked)
+  await requireConnected(reach, asked, command.onAbort === 'kill' ? op : steady(op))
   await requireNotStuck(reach, asked)
   const words = wordsOf(command)
   const token = randomBytes(16).toString('hex')
@@ -90,6 +91,13 @@ async function run(reach: Reach, command: Command, op: Op): Promise<Output> {
       : await runLasting(reach, { command, words, token, asked }, op)
   op.log.debug({ command: asked, code: output.code, ms: Math.round(performance.now() - started) }, 'command')
   return judge(command, asked, output)
+}
+
+/** Before the command's own time begins. Nothing ran over there when this throws. */
+async function requireConnected(reach: Reach, asked: string, op: Op): Promise<void> {
+  const complaint = await reach.client.connect(op)
+  if (complaint) refuse(reach, asked, complaint)
+  if (op.signal.aborted) throw cancelled(asked)
 }
 
 interface Asked {
@@ -197,8 +205,9 @@ async function requireNotStuck(reach: Reach, asked: string): Promise<void> {
 /** The far program ends with its input, and that ends with ours: also when we are killed. */
 async function hold(reach: Reach, command: Held, op: Op): Promise<() => Promise<void>> {
   const asked = describe(command, reach.name)
+  await requireConnected(reach, asked, op)
   await requireNotStuck(reach, asked)
-  // What a login shell prints would be taken for the echo; this fails then, and when there is no connection.
+  // What a login shell prints would be taken for the echo; this fails then.
   await run(reach, { ...runScript(':', []), timeoutMs: FILES_MS, onAbort: 'kill' }, op)
   const token = randomBytes(16).toString('hex')
   try {

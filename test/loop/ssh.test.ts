@@ -1,7 +1,9 @@
 // A machine behind ssh, with a real sshd on loopback: the same answers as of this machine, whatever happens between.
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import type { Command, Host, HostFiles } from '../../src/host/host.ts'
@@ -105,6 +107,30 @@ describe('a connection', () => {
     }
     assert.equal(readFileSync(unknown, 'utf8'), '')
     assert.equal(existsSync(join(sshd.folder, 'never')), false)
+  })
+
+  it('that takes its time takes none of the command', async t => {
+    const proxy = createServer(client => {
+      const server = connect(sshd.settings.port, '127.0.0.1')
+      for (const each of [client, server]) each.on('error', () => each.destroy())
+      server.pipe(client)
+      // The greeting of the client arrives late.
+      setTimeout(() => client.pipe(server), 4000)
+    }).listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    t.after(() => proxy.close())
+    const { port } = proxy.address() as AddressInfo
+    const folder = await temporaryFolder(t)
+    const knownHostsFile = join(folder, 'known')
+    writeFileSync(knownHostsFile, readFileSync(sshd.settings.knownHostsFile, 'utf8').replace(/:\d+ /, `:${port} `))
+    const slow = other({ port, knownHostsFile, controlDir: await temporaryFolder(t) })
+    t.after(() => slow.close())
+    const run = (n: number) => slow.run(sh('echo "$1"', { timeoutMs: 3000 }, `${n}`), testOp())
+    const answers = await Promise.all([1, 2, 3].map(run))
+    assert.deepEqual(
+      answers.map(({ stdout }) => stdout),
+      ['1\n', '2\n', '3\n'],
+    )
   })
 
   it('with a key that is not accepted, or to nowhere, says so', async t => {
