@@ -29,7 +29,7 @@ async function setUp(t: TestContext) {
   const state = { refused: '' }
   const exporter: Exporter = {
     ...loop.exporter(host, { nodeId: 'n1' }),
-    async pause(id) {
+    async pause({ id }) {
       said.push(`pause ${id}`)
       if (id === state.refused) throw new CannotCutTogether({ asked: 'pause', found: 'raw', next: '' })
       return async () => {

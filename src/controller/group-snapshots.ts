@@ -98,7 +98,7 @@ async function pauseAll(
 ): ReturnType<PauseWrites> {
   const pauses = volumes.map(async ({ pool, volume }) => {
     const exporter = getExporter(site, asked, volume.transport)
-    return await exporter.pause(volume.id, await pool.claims(volume.id), op)
+    return await exporter.pause(volume, await pool.backing(volume.id), await pool.claims(volume.id), op)
   })
   const begun = await Promise.allSettled(pauses)
   const held: LetGo[] = begun.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))

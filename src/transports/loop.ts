@@ -115,7 +115,7 @@ function createExporter(host: Host, nodeId: string): Exporter {
     withdraw: (id, op) => detachAll(host, id, op),
     requireGrowable: async () => undefined,
     grow: async () => undefined, // the node rescans
-    pause: (id, _claims, op) => pauseLoops(host, id, () => devicesOf(host, id), op),
+    pause: ({ id }, _backing, _claims, op) => pauseLoops(host, id, () => devicesOf(host, id), op),
     resume: async (id, op) => await resumeLoops(host, await devicesOf(host, id), op),
     exports: () => attachedVolumes(host),
     async requireUnused(id) {

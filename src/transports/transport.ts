@@ -74,7 +74,7 @@ export interface Exporter {
    * Unavailable if one may have. A pause ends with this process, and by itself after seconds. The caller is alone with the
    * volume: `Pool.alone`. Throws CannotCutTogether when writes cannot be held.
    */
-  pause(id: VolumeId, claims: readonly Claim[], op: Op): Promise<LetGo>
+  pause(volume: Volume, backing: Backing, claims: readonly Claim[], op: Op): Promise<LetGo>
   /** Ends what a pause left whose process, and all that it had started, was killed; fine if there is nothing. */
   resume(id: VolumeId, op: Op): Promise<void>
   /** What is exported now, from the kernel or the daemon alone, whoever did it. */

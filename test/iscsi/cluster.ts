@@ -221,7 +221,10 @@ export class Cluster {
        blkid /dev/vdb >/dev/null || mkfs.xfs -q /dev/vdb
        mkdir -p /srv && mount /dev/vdb /srv && mkdir -p /srv/pool`,
     )
-    if (this.options.remote) await this.run('storage', `mkdir -p /run/sshd; /usr/sbin/sshd -f ${SHARE}/ssh/config`)
+    // bash reads it for each command that comes by way of sshd, and that of this machine may do anything.
+    const plain = '[ ! -e /root/.bashrc ] || mount --bind /dev/null /root/.bashrc'
+    if (this.options.remote)
+      await this.run('storage', `${plain}; mkdir -p /run/sshd; /usr/sbin/sshd -f ${SHARE}/ssh/config`)
     if (this.options.target === 'tgt') await this.startTgtd()
     else
       await this.run(

@@ -194,4 +194,32 @@ describe('the iSCSI exporter', () => {
     await exporter.withdraw(id, op)
     assert.equal(fake.documents.size, 0)
   })
+
+  it('holds writes by serving nobody, and serves again as before', async () => {
+    const { fake, exporter } = setUp()
+    await (await exporter.pause(volume, backing, [], op))()
+    await exporter.export(volume, backing, [a, b], op)
+    const document = fake.documents.get(target)
+    const letGo = await exporter.pause(volume, backing, [a, b], op)
+    assert.equal(fake.documents.size, 0)
+    await letGo()
+    assert.deepEqual(fake.documents.get(target), document)
+    const late = await exporter.pause(volume, backing, [a, b], op)
+    await exporter.export(volume, backing, [a], op)
+    await assert.rejects(late(), failure('unavailable', /exported it as .* meanwhile/))
+    assert.deepEqual(fake.documents.get(target), document)
+  })
+
+  it('goes on serving while writes are held what may only be read, and holds none below the target of a node', async () => {
+    const { fake, exporter } = setUp()
+    await exporter.export(volume, backing, [b], op)
+    await (await exporter.pause(volume, backing, [b], op))()
+    assert.equal(fake.calls.filter(call => call.startsWith('remove')).length, 0)
+    const unit = claimOf(`a/${A}`, { session: { nonce: 'c'.repeat(32) } })
+    await assert.rejects(
+      exporter.pause(volume, backing, [unit], op),
+      failure('failed-precondition', /other volumes would/),
+    )
+    await assert.rejects(exporter.pause(volume, backing, [], op), failure('failed-precondition', /exported to/))
+  })
 })

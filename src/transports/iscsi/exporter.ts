@@ -1,15 +1,15 @@
 // Beside the bytes: which nodes reach a volume, and through which target, follows from its claims, and from nothing else.
 import type { Host } from '../../host/host.ts'
 import type { IscsiSettings } from '../../schema/config.ts'
-import { CannotCutTogether, NotSupported, PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
-import type { LetGo } from '../../volume/let-go.ts'
+import { NotSupported, PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
 import { parseNodeId } from '../../volume/node-id.ts'
-import type { Op } from '../../volume/op.ts'
+import { type Op, steady } from '../../volume/op.ts'
 import type { Backing, ChapTerms, Claim, Route, Volume, VolumeId } from '../../volume/types.ts'
 import type { Exported, Exporter, Ledger } from '../transport.ts'
 import { deriveChap, type Keys, readKeys } from './chap.ts'
 import { lunOf, serialOf, targetName, volumeOfTarget } from './names.ts'
 import { createNodeExports, type NodeExports, targetOf } from './node-exports.ts'
+import { pauseExport } from './pause.ts'
 import { type ChapRoute, encodeIscsiRoute } from './route.ts'
 import type { ExportDocument, Right, Shown, ShownUnit, Target, UnitDocument } from './target.ts'
 
@@ -72,7 +72,17 @@ export function createExporter(own: Host, settings: IscsiSettings, target: Targe
       const shown = await target.find(targetName(volume.id), op)
       if (shown && shown.size < backing.size) await target.grow(shown.target, backing, op)
     },
-    ...forUnexported(way),
+    requireUnused: (id, op) => requireUnexported(way, id, op),
+    async pause(volume, backing, claims, op) {
+      const [first, ...others] = claims.filter(({ node }) => parseNodeId(node).initiator !== undefined)
+      // Nobody gets it while the caller is alone with it.
+      if (!first) return await requireUnexported(way, volume.id, op).then(() => async () => undefined)
+      // Whoever asked for the pause may be gone by then.
+      const again = () => exportAs(way, volume, backing, [first, ...others], steady(op))
+      return await pauseExport(target, { id: volume.id, claims: [first, ...others] }, again, op)
+    },
+    // The claims are as they were: the next round of the controller exports by them.
+    resume: async () => undefined,
     async exports(op) {
       const units = Map.groupBy((await nodes?.list()) ?? [], unit => unit.id)
       const found = (await target.list(op)).flatMap(shown => {
@@ -106,28 +116,6 @@ async function exportAs(
   return first.session
     ? routeOf(unitOf(volume, backing, first, site), first)
     : routeOf({ ...document, lun: lunFor(first) }, first)
-}
-
-/** Nobody writes to what is not exported, and nobody gets it while the caller is alone with it. */
-function forUnexported(way: Way): Pick<Exporter, 'requireUnused' | 'pause' | 'resume'> {
-  return {
-    requireUnused: (id, op) => requireUnexported(way, id, op),
-    pause: (id, claims, op) => pauseUnexported(way, id, claims, op),
-    resume: async () => undefined,
-  }
-}
-
-async function pauseUnexported(way: Way, id: VolumeId, claims: readonly Claim[], op: Op): Promise<LetGo> {
-  const holder = claims.find(({ node }) => parseNodeId(node).initiator !== undefined)
-  if (holder) {
-    throw new CannotCutTogether({
-      asked: `hold the writes to ${id}`,
-      found: `it is published over iSCSI to ${holder.node}`,
-      next: 'unpublish it first, or take it out of the group',
-    })
-  }
-  await requireUnexported(way, id, op)
-  return async () => undefined
 }
 
 async function requireUnexported({ target, nodes }: Way, id: VolumeId, op: Op): Promise<void> {
