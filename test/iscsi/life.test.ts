@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { isLong, rounds } from '../scale.ts'
 import { type CallFailed, type Cluster, withCluster } from './cluster.ts'
+import { requireOrder } from './groups.ts'
 import { runClusterSanity } from './sanity.ts'
 import { NetVolume } from './volume.ts'
 
@@ -84,6 +85,12 @@ async function copies(cluster: Cluster, as: 'ext4' | 'xfs'): Promise<void> {
   }
 }
 
+async function groups(t: TestContext, cluster: Cluster): Promise<void> {
+  const cuts = rounds(1, 20)
+  const records = await requireOrder(cluster, NODE, cuts)
+  t.diagnostic(`${cuts} group snapshots under ${records} records, none without the one before it`)
+}
+
 type As = 'ext4' | 'xfs' | 'block'
 const ALL: readonly As[] = ['ext4', 'xfs', 'block']
 
@@ -112,6 +119,7 @@ test('volumes live', async t => {
     await t.test('over LIO, with mutual CHAP', async st => {
       for (const as of ALL) await st.test(as, () => live(cluster, as, true))
       await st.test('a snapshot and a clone of xfs in use, beside their source', () => copies(cluster, 'xfs'))
+      await st.test('a group of two in use', each => groups(each, cluster))
       if (isLong) await st.test('csi-sanity for ext4', each => sanity(each, cluster, 'mount'))
       await st.test('leaves nothing, and doctor is content', () => cluster.requireClean())
     })
@@ -120,6 +128,7 @@ test('volumes live', async t => {
       for (const as of rounds(['ext4'] as const, ALL)) await st.test(as, () => live(cluster, as, false))
       if (isLong) {
         await st.test('a snapshot and a clone of ext4 in use, beside their source', () => copies(cluster, 'ext4'))
+        await st.test('a group of two in use', each => groups(each, cluster))
         await st.test('csi-sanity for block', each => sanity(each, cluster, 'block'))
       }
       await st.test('leaves nothing, and doctor is content', () => cluster.requireClean())

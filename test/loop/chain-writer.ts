@@ -1,6 +1,6 @@
 // A workload over several files: each record is durable in one before it is written to the next; run as a program it never ends.
 import { fdatasyncSync, openSync, writeSync } from 'node:fs'
-import { record } from './log-writer.ts'
+import { record } from './log-records.ts'
 
 /**
  * What is wrong with so many records in the files, in the order in which they are written: at any instant each file has as

@@ -9,7 +9,7 @@ import { rounds } from '../scale.ts'
 import { outOfOrder } from './chain-writer.ts'
 import { grouperOf, idsOf } from './groups.ts'
 import { refused, useDriver } from './harness.ts'
-import { recordsIn } from './log-writer.ts'
+import { recordsIn } from './log-records.ts'
 import { cutterOf, fromSnapshot } from './snapshots.ts'
 import { MIB, type TestVolume } from './volume.ts'
 
