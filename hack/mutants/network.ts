@@ -1,6 +1,9 @@
 // Safety checks of volumes over a network, for mutants.ts.
 import { check, type Mutant } from './mutant.ts'
 
+const pausing = (without: string, before: string, after: string) =>
+  check('src/transports/iscsi/pause.ts', without, before, after, 'src/transports/iscsi/exporter.test.ts')
+
 export const OVER_THE_NETWORK: readonly Mutant[] = [
   check(
     'src/controller/site.ts',
@@ -15,6 +18,9 @@ export const OVER_THE_NETWORK: readonly Mutant[] = [
     "if (seen && seen.backing !== backing.path && seen.backing !== '') {",
     'if (false) {',
   ),
+  pausing('the end of all sessions of a paused volume', 'await target.remove(name, op)', ''),
+  pausing('the look whether a pause held', 'if (!shown) return', 'return'),
+  pausing('the refusal to pause below the target of a node', 'if (shared) {', 'if (false) {'),
   check(
     'src/transports/iscsi/exporter.ts',
     'the refusal of two nodes under one initiator name',
