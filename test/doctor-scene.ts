@@ -118,6 +118,7 @@ export const surveyOf = (scene: Scene): Survey => {
     pools: [{ name: 'p', inventory: { root: ROOT, volumes: kept, snapshots, groups, remains, drafts } }],
     exports: new Map(scene.exports ? [['iscsi', scene.exports]] : []),
     node: {
+      nodeId: 'n1',
       mounts: [mountAt('/', { number: '8:1', source: '/dev/sda1' }), ...mounts],
       attachments: [...devices, ...others],
       devices,

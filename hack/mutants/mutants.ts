@@ -2,6 +2,8 @@
 import { check, type Mutant } from './mutant.ts'
 import { OVER_THE_NETWORK } from './network.ts'
 
+const SITE = 'src/controller/site.ts'
+const EPHEMERAL = 'test/loop/ephemeral.test.ts'
 const PERMIT = 'src/node/format-permit.ts'
 const FORMAT = 'src/linux/format.ts'
 const MARKER = 'src/linux/format-marker.ts'
@@ -10,6 +12,28 @@ const LOSETUP = 'src/linux/losetup.ts'
 const MOUNT = 'src/linux/mount.ts'
 
 export const MUTANTS: readonly Mutant[] = [
+  // What may remove the data of a volume together with its publish
+  check(
+    SITE,
+    'the agreement of id and record',
+    'if (volume.id === id && (volume.ephemeral !== undefined) === (isEphemeral === true)) return',
+    'if (true) return',
+    EPHEMERAL,
+  ),
+  check(
+    'src/node/ephemeral.ts',
+    'the demand for the id of an ephemeral volume',
+    'if (isAsked === isEphemeralHandle(id)) return isAsked',
+    'if (true) return isAsked',
+    EPHEMERAL,
+  ),
+  check(
+    'src/node/recover.ts',
+    'the data of a pod that is published again',
+    'if (entry && isKeptForPod(entry)) return',
+    '',
+    EPHEMERAL,
+  ),
   // Whether mkfs may run
   check(PERMIT, 'the attestation of the controller', 'if (!attested) return', 'if (false) return'),
   check(

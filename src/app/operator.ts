@@ -25,7 +25,7 @@ export async function openSites(
   const { pools, unseen } = await visitPools(storage, await poolsHere(storage, settings))
   // Opening the pools as the driver does would make what is missing, and sweep what doctor came to see.
   const controller = await controllerSite(storage, settings, pools)
-  return { controller, node: nodeSite(host, settings), unseen }
+  return { controller, node: nodeSite(host, settings, controller), unseen }
 }
 
 /** A node that reaches its volumes over a network has no pools, though its settings name a default one. */

@@ -1,6 +1,7 @@
 // The only file that constructs things: read it to see the whole object graph.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { ephemeralHome } from '../controller/ephemeral.ts'
 import { abandonGroups } from '../controller/group-snapshots.ts'
 import { ledgerOf } from '../controller/ledger.ts'
 import { restoreExports } from '../controller/restore-exports.ts'
@@ -45,7 +46,10 @@ export type Role = 'controller' | 'node' | 'all-in-one'
 /** Builds what the role needs and serves it; answers when calls are accepted. */
 export async function startDriver(role: Role, settings: Settings, logger: Logger, lifetime: Lifetime): Promise<Server> {
   const controller = role === 'node' ? undefined : await openController(storageHostOf(settings), settings, logger)
-  const node = role === 'controller' ? undefined : nodeSite(hostOf(settings), settings)
+  const node =
+    role === 'controller'
+      ? undefined
+      : nodeSite(hostOf(settings), settings, controller ?? (await scratchSite(hostOf(settings), settings)))
   const pipe: Pipe = {
     log: logger,
     middleware: [log, requireFields, createLock(), createLimit(settings.maxConcurrentCalls)],
@@ -147,7 +151,13 @@ export async function controllerSite(
   }
 }
 
-export function nodeSite(host: Host, settings: Settings): NodeSite {
+/** Of a node whose controller is elsewhere, but which makes volumes for its own pods. */
+async function scratchSite(host: Host, settings: Settings): Promise<ControllerSite | undefined> {
+  return settings.ephemeral && (await controllerSite(host, settings))
+}
+
+/** `beside`: the pools on this very machine, if there are any. */
+export function nodeSite(host: Host, settings: Settings, beside?: ControllerSite): NodeSite {
   const { nodeId: name, iscsi, stateDir, maxVolumesPerNode } = settings
   const initiator = iscsi && (iscsi.initiatorName ?? initiatorName(name))
   return {
@@ -157,6 +167,7 @@ export function nodeSite(host: Host, settings: Settings): NodeSite {
     nodeId: encodeNodeId({ name, ...(initiator !== undefined && { initiator }) }),
     segments: segmentsOf(settings),
     maxVolumesPerNode,
+    ...(beside && !settings.storage && { ephemeral: ephemeralHome(beside, settings.ephemeral) }),
   }
 }
 

@@ -6,10 +6,20 @@ import { encodeTuning, parseTuning } from '../schema/tuning.ts'
 import { type Capability, isSameCapability, refusal } from '../volume/capability.ts'
 import { type CapacityRange, chooseSize, GIB, MIB, SMALLEST_FILESYSTEM, satisfies } from '../volume/capacity.ts'
 import { IncompatibleExists, InvalidRequest, PoolFull } from '../volume/errors.ts'
+import { encodeEphemeralId } from '../volume/ids.ts'
 import { firstRefusedOption } from '../volume/mount-options.ts'
 import type { Op } from '../volume/op.ts'
 import { isServed } from '../volume/topology.ts'
-import type { Bytes, ContentSource, Parameters, Segments, Volume, VolumeSpec } from '../volume/types.ts'
+import type {
+  Bytes,
+  ContentSource,
+  EphemeralMark,
+  Parameters,
+  Segments,
+  Volume,
+  VolumeId,
+  VolumeSpec,
+} from '../volume/types.ts'
 import { getSource, poolFor, requireFitting } from './content-source.ts'
 import { type ControllerSite, getExporter, getSnapshots, unusedVolume } from './site.ts'
 
@@ -23,6 +33,8 @@ export interface CreateVolumeRequest {
   readonly requisite: readonly Segments[]
   /** What its bytes begin as; undefined: nothing. */
   readonly source?: ContentSource | undefined
+  /** No RPC of the controller says so: see ephemeral.ts. */
+  readonly ephemeral?: EphemeralMark
 }
 
 /**
@@ -38,7 +50,7 @@ export async function createVolume(site: ControllerSite, request: CreateVolumeRe
   const pool = poolFor(site, asked, parameters.pool, request.source)
   const transport = parameters.transport ?? site.defaultTransport
   const segments = getExporter(site, asked, transport).isLocal ? site.segments : {}
-  const id = pool.idFor(request.name)
+  const id = idIn(pool, request)
   // Of a volume that exists the source may be gone.
   const source = request.source && !(await pool.find(id)) ? await getSource(site, asked, request.source) : undefined
   if (source) requireFitting(asked, source, request, parameters)
@@ -67,10 +79,15 @@ export async function createVolume(site: ControllerSite, request: CreateVolumeRe
     segments,
     ...(request.source && { contentSource: request.source }),
     ...(Object.keys(mutableParameters).length > 0 && { mutableParameters }),
+    ...(request.ephemeral && { ephemeral: request.ephemeral }),
   }
   const volume = await make(site, asked, pool, spec, size, op)
   requireCompatible(asked, volume, spec, { limit, required })
   return volume
+}
+
+function idIn(pool: Pool, { name, ephemeral }: CreateVolumeRequest): VolumeId {
+  return ephemeral ? encodeEphemeralId(pool.name, name) : pool.idFor(name)
 }
 
 async function make(
@@ -95,7 +112,7 @@ async function requireNewName(
   request: CreateVolumeRequest,
 ): Promise<void> {
   for (const pool of site.pools.values()) {
-    const existing = await pool.find(pool.idFor(request.name))
+    const existing = await pool.find(idIn(pool, request))
     if (!existing || (pool === wanted && isServed(existing.segments, request.requisite))) continue
     const where = pool === wanted ? `at ${JSON.stringify(existing.segments)}` : `in pool ${pool.name}`
     throw new IncompatibleExists({
@@ -156,6 +173,7 @@ function requireCompatible(asked: string, volume: Volume, spec: VolumeSpec, rang
   if (!isSameSet(volume.capabilities, spec.capabilities)) throw differs('other volume capabilities')
   if (!isDeepStrictEqual(volume.contentSource, spec.contentSource))
     throw differs(`the bytes of ${volume.contentSource?.id ?? 'nothing'}, asked ${spec.contentSource?.id ?? 'nothing'}`)
+  if (!isDeepStrictEqual(volume.ephemeral, spec.ephemeral)) throw differs('another lifetime')
   if (JSON.stringify(volume.segments) !== JSON.stringify(spec.segments))
     throw differs(`topology ${JSON.stringify(volume.segments)}`)
 }

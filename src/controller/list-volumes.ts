@@ -36,7 +36,7 @@ export async function listVolumes(
       next: 'start again without a token',
     })
   }
-  const ids = (await Promise.all([...site.pools.values()].map(pool => pool.list()))).flat().sort()
+  const ids = (await Promise.all([...site.pools.values()].map(pool => pool.list()))).flat().filter(parseVolumeId).sort()
   const rest = ids.filter(id => id > page.token)
   const shown = page.size > 0 ? rest.slice(0, page.size) : rest
   const located = await Promise.all(shown.map(id => findVolume(site, id)))

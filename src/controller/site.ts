@@ -1,8 +1,8 @@
 // Where controller flows work: the pools and exporters of one host, and what the operator decided about them.
 import type { Pool, RequireUnused, Snapshots } from '../pools/pool.ts'
 import type { Exporter } from '../transports/transport.ts'
-import { InvalidRequest, NotSupported, VolumeNotFound } from '../volume/errors.ts'
-import { parseVolumeId } from '../volume/ids.ts'
+import { InvalidRequest, NotSupported, Unavailable, VolumeNotFound } from '../volume/errors.ts'
+import { parseEphemeralId, parseVolumeId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import type { NodeId, Segments, Volume, VolumeId } from '../volume/types.ts'
 
@@ -16,6 +16,8 @@ export interface ControllerSite {
   readonly nodeId: NodeId
   /** 0: no limit. */
   readonly maxVolumesPerNode: number
+  /** These flows work on ephemeral volumes and on no others. Absent: never on those. See ephemeral.ts. */
+  readonly isEphemeral?: true
 }
 
 export interface Located {
@@ -25,9 +27,22 @@ export interface Located {
 
 /** undefined also for ids that this driver never issued, or whose pool is not configured here. */
 export async function findVolume(site: ControllerSite, id: VolumeId): Promise<Located | undefined> {
-  const pool = site.pools.get(parseVolumeId(id)?.pool ?? '')
+  const pool = site.pools.get((site.isEphemeral ? parseEphemeralId : parseVolumeId)(id)?.pool ?? '')
   const volume = await pool?.find(id)
-  return pool && volume ? { pool, volume } : undefined
+  if (!pool || !volume) return undefined
+  requireOwnKind(site, id, volume)
+  return { pool, volume }
+}
+
+/** The id and the record were both fixed at its creation, and must agree: what ends with its pod is known by both, or not touched. */
+function requireOwnKind({ isEphemeral }: ControllerSite, id: VolumeId, volume: Volume): void {
+  if (volume.id === id && (volume.ephemeral !== undefined) === (isEphemeral === true)) return
+  const kind = volume.ephemeral ? 'an ephemeral' : 'a persistent'
+  throw new Unavailable({
+    asked: `use volume ${id}`,
+    found: `its record is that of ${kind} volume, ${volume.id}`,
+    next: 'nothing was touched; see ashlar doctor, and find out who moved or changed the record',
+  })
 }
 
 export async function getVolume(site: ControllerSite, asked: string, id: VolumeId): Promise<Located> {

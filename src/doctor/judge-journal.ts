@@ -2,8 +2,10 @@
 import { basename } from 'node:path'
 import { isReadOnly, type Mount } from '../linux/mount.ts'
 import type { Entry, Target } from '../node/journal.ts'
-import { isInterrupted } from '../node/recover.ts'
+import { isInterrupted, isKeptForPod } from '../node/recover.ts'
+import type { KeptVolume } from '../pools/pool.ts'
 import { digest } from '../volume/ids.ts'
+import { isSameNode } from '../volume/node-id.ts'
 import type { VolumeId } from '../volume/types.ts'
 import { type Finding, ok, type Subject, type Trouble, trouble } from './finding.ts'
 import { judgeDraft } from './judge-pools.ts'
@@ -24,7 +26,24 @@ export function judgeJournal(records: Records): Finding[] {
       )
     }),
     ...records.entries.flatMap(({ entry, path, modified }) => judgeEntry(records, entry, path, modified)),
+    ...judgeUnknown(records),
   ]
+}
+
+/** Ephemeral volumes of this node that the journal does not know: no pod has them. */
+function judgeUnknown(records: Records): Finding[] {
+  const isOwn = ({ volume }: KeptVolume) => volume?.ephemeral && isSameNode(volume.ephemeral.node, records.node.nodeId)
+  const left = records.volumes.filter(each => isOwn(each) && records.noted(each.id) === 'no')
+  return left.map(({ id, changed, data }) =>
+    trouble(
+      'orphan',
+      { kind: 'entry', name: id, volume: id, changed, size: data?.size },
+      {
+        found: 'an ephemeral volume that is not in the journal: its publish did not end, or the journal was lost',
+        remedy: 'none needed if it holds nothing: the next start of the driver removes it; otherwise its pod does',
+      },
+    ),
+  )
 }
 
 function judgeEntry(records: Records, entry: Entry, path: string, changed: Date): Finding[] {
@@ -45,15 +64,20 @@ function judgeEntry(records: Records, entry: Entry, path: string, changed: Date)
 }
 
 /** Begun is not done: a mismatch, and the one that may pass by itself, when the call is under way. */
-function interruption({ id, doing, stagingPath, targets }: Entry): Trouble {
+function interruption(entry: Entry): Trouble {
+  const { id, doing, stagingPath, targets } = entry
   const begun = [
     ...(doing ? [`${doing} at ${stagingPath}`] : []),
     ...targets.flatMap(target => (target.doing ? [`${target.doing} at ${target.path}`] : [])),
   ]
   return {
     found: `begun and not seen to end: ${begun.join(', ')}`,
-    remedy: 'let the call for the volume be repeated, or restart the driver: both settle it',
-    repair: { do: 'settle', id },
+    ...(isKeptForPod(entry)
+      ? { remedy: 'let the pod start, or delete it: its data would be gone if this was taken back' }
+      : {
+          remedy: 'let the call for the volume be repeated, or restart the driver: both settle it',
+          repair: { do: 'settle', id } as const,
+        }),
   }
 }
 
@@ -68,7 +92,7 @@ function absentFinding(subject: Subject, { verdict, found, remedy, repair }: Abs
 }
 
 /** That what was staged is not there, if so. */
-function absenceOf(records: Records, { id, stagingPath, capability, targets }: Entry): Absence | undefined {
+function absenceOf(records: Records, { id, stagingPath, capability, targets, ephemeral }: Entry): Absence | undefined {
   const devices = records.devicesOf(id)
   const isThere = capability.access === 'mount' ? records.mountsAt(stagingPath).length > 0 : devices.length > 0
   if (isThere) return undefined
@@ -87,6 +111,10 @@ function absenceOf(records: Records, { id, stagingPath, capability, targets }: E
     const remedy = 'run doctor where the driver runs, in its mount namespace'
     const hidden = `${found}, but its filesystem may be mounted in another namespace`
     return { verdict: 'mismatch', isInPart: false, found: hidden, remedy }
+  }
+  if (ephemeral) {
+    const remedy = 'none needed: the next start of its pod, or its end, settles it'
+    return { verdict: 'ghost', isInPart: false, found: `${found}, as after a reboot`, remedy }
   }
   const remedy = 'none needed: the next stage or unstage of the volume settles it'
   const repair = { do: 'forget', id } as const

@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import type { Inventory, KeptGroup, KeptSnapshot, KeptVolume, Remains } from '../pools/pool.ts'
 import type { Attachment } from '../transports/transport.ts'
 import { targetOfCopier, WIPER } from '../volume/claim.ts'
-import { parseGroupId, parseSnapshotId, parseVolumeId } from '../volume/ids.ts'
+import { parseEphemeralId, parseGroupId, parseKeptId, parseSnapshotId } from '../volume/ids.ts'
 import { type Finding, ok, type Subject, trouble } from './finding.ts'
 import type { Survey } from './survey.ts'
 
@@ -28,7 +28,7 @@ export function judgePools({ pools, node, at }: Survey): Finding[] {
 
 function judgeVolume(pool: string, kept: KeptVolume, attachments: readonly Attachment[]): Finding {
   const { id, path, volume, data, createdSize, unreadable, changed } = kept
-  const isId = parseVolumeId(id)?.pool === pool
+  const isId = parseKeptId(id)?.pool === pool
   const subject: Subject = { kind: 'volume', name: isId ? id : path, volume: id, changed, size: data?.size }
   const record = `${path}/volume.json`
   const bad = unreadable.find(each => each.path === record)
@@ -40,6 +40,10 @@ function judgeVolume(pool: string, kept: KeptVolume, attachments: readonly Attac
   if (volume.id !== id) {
     const found = `${record} is the record of ${volume.id}`
     return trouble('mismatch', subject, { found, remedy: 'find out who moved or copied it, and undo that' })
+  }
+  if ((volume.ephemeral !== undefined) !== (parseEphemeralId(id) !== undefined)) {
+    const found = `its id and ${record} disagree whether it goes with its pod: the driver does not touch it`
+    return trouble('mismatch', subject, { found, remedy: 'find out who changed it, and undo that' })
   }
   if (!data) return trouble('ghost', subject, lostData(kept, attachments))
   if (createdSize !== undefined && data.size < createdSize) {

@@ -4,7 +4,7 @@ import type { Mount } from '../linux/mount.ts'
 import type { Entry } from '../node/journal.ts'
 import type { KeptVolume } from '../pools/pool.ts'
 import type { Attachment } from '../transports/transport.ts'
-import { digest, parseVolumeId } from '../volume/ids.ts'
+import { digest, parseKeptId } from '../volume/ids.ts'
 import type { VolumeId } from '../volume/types.ts'
 import type { NodeFacts, OwnDevice, Survey } from './survey.ts'
 
@@ -12,6 +12,7 @@ export interface Records {
   readonly at: Date
   readonly node: NodeFacts
   readonly entries: readonly { readonly entry: Entry; readonly path: string; readonly modified: Date }[]
+  readonly volumes: readonly KeptVolume[]
   /** The volume as its pool keeps it. */
   kept(id: VolumeId): KeptVolume | undefined
   /** Was the pool of this volume looked at? */
@@ -36,8 +37,9 @@ export function arrange({ at, pools }: Survey, node: NodeFacts): Records {
     at,
     node,
     entries,
+    volumes: [...kept.values()],
     kept: id => kept.get(id),
-    sawPoolOf: id => names.has(parseVolumeId(id)?.pool ?? ''),
+    sawPoolOf: id => names.has(parseKeptId(id)?.pool ?? ''),
     noted: id => (unreadable.has(`${digest(id)}.json`) ? 'unreadable' : (byId.get(id) ?? 'no')),
     devicesOf: id => node.attachments.filter(each => each.id === id),
     mountsAt: path => node.mounts.filter(mount => mount.path === path),
@@ -62,5 +64,5 @@ export function pathsOf({ stagingPath, targets }: Entry): string[] {
 /** The volume whose bytes a device shows, also when they are in a draft or in the trash: `<id>.<suffix>/data`. */
 export function idBelow({ id, backing }: OwnDevice): VolumeId | undefined {
   const folder = backing.split('/').at(-2)?.split('.')[0] ?? ''
-  return id ?? (parseVolumeId(folder) ? folder : undefined)
+  return id ?? (parseKeptId(folder) ? folder : undefined)
 }

@@ -10,7 +10,7 @@ import type { Inventory } from '../pools/pool.ts'
 import type { Attachment, Connector, Exported } from '../transports/transport.ts'
 import { DriverError } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
-import type { VolumeId } from '../volume/types.ts'
+import type { NodeId, VolumeId } from '../volume/types.ts'
 
 /** The two halves of the driver, as the mains build them. */
 export interface Sites {
@@ -37,6 +37,7 @@ export interface Survey {
 }
 
 export interface NodeFacts {
+  readonly nodeId: NodeId
   /** Every mount of this mount namespace, and every device of every transport, ours or not. */
   readonly mounts: readonly Mount[]
   readonly attachments: readonly Attachment[]
@@ -101,7 +102,7 @@ export async function survey({ controller, node, unseen = [] }: Sites, op: Op): 
     devices.push(...(await Promise.all(examined)).flat())
   }
   const attachments = attached.map(({ attachment }) => attachment)
-  return { at, pools, exports, node: { mounts, attachments, devices, journal }, unseen: blind }
+  return { at, pools, exports, node: { nodeId: node.nodeId, mounts, attachments, devices, journal }, unseen: blind }
 }
 
 interface Attached {

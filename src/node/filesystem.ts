@@ -35,6 +35,8 @@ export interface Plan {
   /** The volume that this one began as a copy of. */
   readonly contentFrom: VolumeId | undefined
   readonly tuning: Tuning
+  /** A pod's own volume. */
+  readonly isEphemeral: boolean
 }
 
 /** Answers why the filesystem could not be grown to its device, if so: a mount is worth more than its growth. */

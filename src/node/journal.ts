@@ -23,6 +23,11 @@ export interface Entry {
   readonly again?: true
   /** Why its filesystem is smaller than its device, in words: growth fails no mount, but shows in the volume's condition. */
   readonly growthFailure?: string
+  /**
+   * An ephemeral volume, whose target is its staging path. `begun`: no publish of it was ever answered, so no pod had it.
+   * `published`: a pod may have data on it, also while it is mounted nowhere; only its unpublish removes it.
+   */
+  readonly ephemeral?: 'begun' | 'published'
   /** The mutable parameters that the last call brought, whether they are in effect or not. Absent: none. */
   readonly tuning?: Tuning
 }

@@ -7,13 +7,15 @@ import { ensureDirectory, ensureFile, removeMountPoint, requireEmpty } from '../
 import { parseTuningRoute, type Tuning } from '../schema/tuning.ts'
 import { allowsManyTargets, type Capability, isReaderOnly } from '../volume/capability.ts'
 import { EffectMissing, IncompatibleExists, NotStaged, VolumeInUse } from '../volume/errors.ts'
+import { isEphemeralHandle } from '../volume/ids.ts'
 import { type Op, steady } from '../volume/op.ts'
 import type { Parameters, Route, VolumeId } from '../volume/types.ts'
 import { tuneTarget } from './apply-tuning.ts'
+import { isForEphemeral, publishEphemeral, unpublishEphemeral } from './ephemeral.ts'
 import type { Entry, Target } from './journal.ts'
 import { podOf } from './pod.ts'
 import { restageIfBroken } from './restage.ts'
-import { findConnected, mountsOf, type NodeSite, requireOwnMounts, resolvePaths } from './site.ts'
+import { findConnected, mountsOf, type NodeSite, requireOwnMounts, requirePersistent, resolvePaths } from './site.ts'
 import { detachIdleViews, ensureView } from './view.ts'
 
 export interface PublishRequest {
@@ -34,6 +36,8 @@ export interface PublishRequest {
 export async function publishVolume(site: NodeSite, given: PublishRequest, op: Op): Promise<void> {
   const { id } = given
   const asked = `publish ${id} at ${given.targetPath}`
+  requirePersistent(asked, id)
+  if (isForEphemeral(asked, given)) return await publishEphemeral(site, given, op)
   if (given.stagingPath === '')
     throw new NotStaged({ asked, found: 'staging_target_path is empty', next: 'call NodeStageVolume first' })
   const paths = await resolvePaths(
@@ -114,6 +118,9 @@ async function noteTuning({ journal }: NodeSite, id: VolumeId, tuning: Tuning): 
 /** CSI spec, NodeUnpublishVolume. What is not published is OK; the target path is gone afterwards. */
 export async function unpublishVolume(site: NodeSite, id: VolumeId, path: string, op: Op): Promise<void> {
   const asked = `unpublish ${id} from ${path}`
+  requirePersistent(asked, id)
+  // By its name alone: what a persistent volume is called never leads there.
+  if (isEphemeralHandle(id) && site.ephemeral) return await unpublishEphemeral(site, id, path, op)
   const { target_path: targetPath } = await resolvePaths(site, asked, { target_path: path }, op)
   await site.journal.alone(id, op, () => withdrawTarget(site, asked, id, targetPath, op))
 }

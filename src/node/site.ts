@@ -4,9 +4,11 @@ import { type Device, findDevice, findDeviceByNumber, isKernelName } from '../li
 import { isMountOf, listMounts, type Mount } from '../linux/mount.ts'
 import { resolveParents } from '../linux/path.ts'
 import type { Connector } from '../transports/transport.ts'
+import type { Capability } from '../volume/capability.ts'
 import { InvalidRequest, VolumeInUse } from '../volume/errors.ts'
+import { isEphemeralHandle, parseEphemeralId } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
-import type { NodeId, Segments, VolumeId } from '../volume/types.ts'
+import type { Bytes, NodeId, Parameters, Route, Segments, VolumeId } from '../volume/types.ts'
 import type { Journal } from './journal.ts'
 import { devicesAndViews, viewedDevice } from './view.ts'
 
@@ -18,6 +20,40 @@ export interface NodeSite {
   readonly segments: Segments
   /** 0: the orchestrator decides. */
   readonly maxVolumesPerNode: number
+  /** Where pods' own volumes are made. Absent: this process has no pool. */
+  readonly ephemeral?: EphemeralHome
+}
+
+/** Beside the bytes of ephemeral volumes; each call may be repeated. */
+export interface EphemeralHome {
+  /** The id of the volume that kubelet calls so, whether it exists or not. */
+  idFor(handle: string): Promise<VolumeId>
+  /** Makes it unless it exists, and gives it to this node. Throws unless the operator allows one more. */
+  provide(
+    request: { readonly handle: string; readonly size: Bytes | undefined; readonly capability: Capability },
+    op: Op,
+  ): Promise<{ readonly route: Route; readonly volumeContext: Parameters }>
+  /** The same if it holds nothing, or an unfinished format; one that a pod may have had stays. */
+  discard(id: VolumeId, op: Op): Promise<void>
+  /** With its data; throws for what is not an ephemeral volume, and VolumeInUse. Fine if it is gone. */
+  remove(id: VolumeId, op: Op): Promise<void>
+  /** All that this node has, or left. */
+  list(): Promise<VolumeId[]>
+}
+
+/** The id under which this node knows what an orchestrator calls so. */
+export async function idOf({ ephemeral }: NodeSite, given: string): Promise<VolumeId> {
+  return ephemeral && isEphemeralHandle(given) ? await ephemeral.idFor(given) : given
+}
+
+/** An ephemeral volume is taken down by the name that kubelet has for it, and then as a whole. */
+export function requirePersistent(asked: string, id: string): void {
+  if (!parseEphemeralId(id)) return
+  throw new InvalidRequest({
+    asked,
+    found: 'it is an ephemeral volume',
+    next: 'use the volume id that kubelet has for it',
+  })
 }
 
 export interface Connected {

@@ -16,6 +16,7 @@ import {
   type NodeSite,
   publishedAt,
   requireOwnMounts,
+  requirePersistent,
   requireUnpublished,
   resolvePaths,
 } from './site.ts'
@@ -26,6 +27,8 @@ export interface StageRequest {
   readonly capability: Capability
   readonly publishContext: Route
   readonly volumeContext: Parameters
+  /** See ephemeral.ts. */
+  readonly isEphemeral?: true
 }
 
 /**
@@ -33,6 +36,7 @@ export interface StageRequest {
  * another capability or path it is ALREADY_EXISTS. A failure undoes what this call did.
  */
 export async function stageVolume(site: NodeSite, request: StageRequest, op: Op): Promise<void> {
+  requirePersistent(`stage ${request.id}`, request.id)
   const plan = await examine(site, request, op)
   await site.journal.alone(plan.id, op, () => stage(site, plan, op))
 }
@@ -70,7 +74,10 @@ async function stage(site: NodeSite, plan: Plan, op: Op): Promise<void> {
   if (plan.capability.access === 'mount') await requireEmpty(site.host, plan.stagingPath, op)
   // A device that was there before this call is not this call's to take away.
   const wasConnected = (await plan.connector.find(plan.id, op)) !== undefined
-  await site.journal.write({ ...entryOf(plan), doing: 'stage' })
+  const begun = entryOf(plan)
+  // Of a pod's volume whose entry was lost the bytes tell whether the pod had it.
+  const ephemeral = begun.ephemeral && (entry?.ephemeral ?? (plan.attested ? 'begun' : 'published'))
+  await site.journal.write({ ...begun, ...(ephemeral && { ephemeral }), doing: 'stage' })
   try {
     const device = await plan.connector.connect(plan.id, plan.route, op)
     await tuneDevice(site.host, device, plan.tuning, op)
@@ -91,7 +98,7 @@ async function clearInterrupted(site: NodeSite, { asked, id, stagingPath }: Plan
 }
 
 async function examine(site: NodeSite, request: StageRequest, op: Op): Promise<Plan> {
-  const { id, capability, publishContext, volumeContext } = request
+  const { id, capability, publishContext, volumeContext, isEphemeral = false } = request
   const asked = `stage ${id} at ${request.stagingPath}`
   const refuse = (found: string, next: string) => new InvalidRequest({ asked, found, next })
   const reason = refusal(capability)
@@ -120,6 +127,7 @@ async function examine(site: NodeSite, request: StageRequest, op: Op): Promise<P
     contentFrom: publishContext['content_from'],
     tuning: parseTuningRoute(asked, publishContext),
     options: mountOptions(flags, fsType),
+    isEphemeral,
     readonly: flags.includes('ro') || isReaderOnly(capability.mode) || publishContext['readonly'] === 'true',
   }
 }
@@ -130,7 +138,7 @@ function mountOptions(flags: readonly string[], fsType: FsType): string[] {
   return fsType === 'ext4' && !rest.some(flag => flag.startsWith('errors=')) ? [...rest, 'errors=remount-ro'] : rest
 }
 
-function entryOf({ id, stagingPath, capability, readonly, tuning }: Plan, growthFailure?: string): Entry {
+function entryOf({ id, stagingPath, capability, readonly, tuning, isEphemeral }: Plan, growthFailure?: string): Entry {
   return {
     id,
     stagingPath,
@@ -138,6 +146,7 @@ function entryOf({ id, stagingPath, capability, readonly, tuning }: Plan, growth
     readonly,
     targets: [],
     ...(growthFailure !== undefined && { growthFailure }),
+    ...(isEphemeral && { ephemeral: 'published' }),
     ...(Object.keys(tuning).length > 0 && { tuning }),
   }
 }
@@ -181,11 +190,12 @@ async function confirmStaged(site: NodeSite, plan: Plan, mounted: Mount, op: Op)
 
 /**
  * After a final error the orchestrator does not call unstage: nothing of this call may stay behind. An entry that was at
- * rest is not of this call: pods may still have what it tells of, also when the device has gone.
+ * rest is not of this call: pods may still have what it tells of, also when the device has gone. That of an
+ * ephemeral volume goes with the volume.
  */
 async function undo(
   site: NodeSite,
-  { id, stagingPath, connector }: Plan,
+  { id, stagingPath, connector, isEphemeral }: Plan,
   before: { readonly wasConnected: boolean; readonly entry: Entry | undefined },
   op: Op,
 ): Promise<void> {
@@ -195,7 +205,7 @@ async function undo(
     await unmountAll(site.host, stagingPath, whatever)
     if (!before.wasConnected) await connector.disconnect(id, whatever)
     if (before.entry && !before.entry.doing) await site.journal.write(before.entry)
-    else await site.journal.remove(id)
+    else if (!isEphemeral) await site.journal.remove(id)
   } catch (error) {
     op.log.error({ cause: String(error) }, 'could not undo a failed stage; the journal keeps that it was begun')
   }

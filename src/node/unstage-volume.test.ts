@@ -27,3 +27,18 @@ it('asks every transport to let go of a volume: a killed login may have left a s
   await withdrawStage(site, 'unstage v', 'v', '/stage/v', testOp())
   assert.deepEqual(asked, ['x v', 'y v'])
 })
+
+it('keeps the entry until what must go first has gone: a crash before that must not hide it', async t => {
+  const host = fakeHost([], { '/proc/self/mountinfo': '' })
+  const journal = openJournal(host, await temporaryFolder(t))
+  const site: NodeSite = { host, journal, connectors: new Map(), nodeId: 'n', segments: {}, maxVolumesPerNode: 0 }
+  const capability = { access: 'mount', mode: 'SINGLE_NODE_WRITER', mountFlags: [] } as const
+  await journal.write({ id: 'v', stagingPath: '/stage/v', capability, readonly: false, targets: [] })
+  const dies = withdrawStage(site, 'unstage v', 'v', '/stage/v', testOp(), async () => {
+    throw new Error('killed')
+  })
+  await assert.rejects(dies, /killed/)
+  assert.equal((await journal.find('v'))?.doing, 'unstage')
+  await withdrawStage(site, 'unstage v', 'v', '/stage/v', testOp(), async () => undefined)
+  assert.equal(await journal.find('v'), undefined)
+})

@@ -4,23 +4,32 @@ import { mountsAt, unmountAll } from '../linux/mount.ts'
 import { syncFilesystem } from '../linux/sync.ts'
 import type { Op } from '../volume/op.ts'
 import type { VolumeId } from '../volume/types.ts'
-import { findConnected, type NodeSite, requireOwnMounts, requireUnpublished, resolvePaths } from './site.ts'
+import {
+  findConnected,
+  type NodeSite,
+  requireOwnMounts,
+  requirePersistent,
+  requireUnpublished,
+  resolvePaths,
+} from './site.ts'
 import { detachIdleViews } from './view.ts'
 
 /** CSI spec, NodeUnstageVolume. What is not staged is OK; what is still published is FAILED_PRECONDITION. */
 export async function unstageVolume(site: NodeSite, id: VolumeId, path: string, op: Op): Promise<void> {
   const asked = `unstage ${id} from ${path}`
+  requirePersistent(asked, id)
   const paths = await resolvePaths(site, asked, { staging_target_path: path }, op)
   await site.journal.alone(id, op, () => withdrawStage(site, asked, id, paths.staging_target_path, op))
 }
 
-/** The same for a caller that has the volume alone already. */
+/** The same for a caller that has the volume alone already. `last`: what else must be gone before the entry goes. */
 export async function withdrawStage(
   site: NodeSite,
   asked: string,
   id: VolumeId,
   stagingPath: string,
   op: Op,
+  last: () => Promise<void> = async () => undefined,
 ): Promise<void> {
   const entry = await site.journal.find(id)
   const staged = await mountsAt(site.host, stagingPath)
@@ -36,5 +45,6 @@ export async function withdrawStage(
   if (connected) await detachIdleViews(site.host, connected.device, op)
   // Each: a call that was killed may have left a session without a disk, which nobody finds.
   for (const connector of site.connectors.values()) await connector.disconnect(id, op)
+  await last()
   await site.journal.remove(id)
 }

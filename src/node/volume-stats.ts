@@ -8,7 +8,7 @@ import { VolumeNotFound } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, VolumeId } from '../volume/types.ts'
 import { tuningShortfalls } from './apply-tuning.ts'
-import { type Connected, findConnected, isPlainPath, mountsOf, type NodeSite } from './site.ts'
+import { type Connected, findConnected, idOf, isPlainPath, mountsOf, type NodeSite } from './site.ts'
 
 export type VolumeStats = ({ kind: 'mount'; usage: FilesystemUsage } | { kind: 'block'; size: Bytes }) & {
   condition: Condition
@@ -18,8 +18,9 @@ export type VolumeStats = ({ kind: 'mount'; usage: FilesystemUsage } | { kind: '
 const READ_MS = 3_000
 
 /** CSI spec, NodeGetVolumeStats. A volume that is not at the path is NOT_FOUND. Takes no lock: a busy volume has stats too. */
-export async function volumeStats(site: NodeSite, id: VolumeId, given: string, op: Op): Promise<VolumeStats> {
-  const asked = `read the stats of ${id} at ${given}`
+export async function volumeStats(site: NodeSite, name: VolumeId, given: string, op: Op): Promise<VolumeStats> {
+  const asked = `read the stats of ${name} at ${given}`
+  const id = await idOf(site, name)
   const absent = (found: string) =>
     new VolumeNotFound({ asked, found, next: 'check the path; stage or publish the volume first' })
   const connected = await findConnected(site, id, op)

@@ -90,6 +90,19 @@ describe('the configuration', () => {
     )
   })
 
+  it('of ephemeral volumes names every limit, and a pool that is here', () => {
+    const limits = { maxVolumes: 4, maxVolumeMiB: 1024, maxTotalMiB: 2048 }
+    assert.equal(problems({ ephemeral: limits }), '')
+    assert.equal(problems({ ephemeral: { ...limits, maxVolumes: 0, pool: 'default' } }), '')
+    for (const key of Object.keys(limits))
+      assert.match(problems({ ephemeral: { ...limits, [key]: undefined } }), new RegExp(`${key}`))
+    assert.match(problems({ ephemeral: {} }), /maxVolumes(.|\n)*maxVolumeMiB(.|\n)*maxTotalMiB/)
+    assert.match(problems({ ephemeral: { ...limits, pool: 'other' } }), /ephemeral\.pool must be one of: default/)
+    const storage = { address: '10.0.0.1', identityFile: '/etc/ashlar/id', knownHostsFile: '/etc/ashlar/known' }
+    const far = { storage, iscsi: { portals: ['10.0.0.1:3260'] } }
+    assert.match(problems({ ephemeral: limits, ...far }), /ephemeral cannot be with storage/)
+  })
+
   it('of iSCSI has a default for everything', () => {
     const result = validateConfig({ ...least, iscsi: {} })
     assert.ok('value' in result)

@@ -31,6 +31,8 @@ export interface Config {
   pools: Record<string, FilePoolSettings>
   /** Absent: volumes are reachable on their own host only. */
   iscsi?: IscsiSettings
+  /** Node: what pods may bring along as volumes of their own. Absent: nothing. */
+  ephemeral?: EphemeralSettings
   /** Controller: the host of pools and targets, if it is another than this one. */
   storage?: StorageSettings
   log: { level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
@@ -41,6 +43,16 @@ export interface FilePoolSettings {
   path: string
   overcommit: number
   sectorSize: 512 | 4096
+}
+
+/** All limits are for this node. */
+export interface EphemeralSettings {
+  /** Absent: the default pool. */
+  pool?: string
+  /** 0: no new ones. */
+  maxVolumes: number
+  maxVolumeMiB: number
+  maxTotalMiB: number
 }
 
 export interface IscsiSettings {
@@ -115,6 +127,21 @@ const iscsi: JSONSchemaType<IscsiSettings> = {
   },
 } as unknown as JSONSchemaType<IscsiSettings>
 
+const mebibytes = { type: 'integer', minimum: 1, maximum: 1_099_511_627_776 } as const
+
+const ephemeral: JSONSchemaType<EphemeralSettings> = {
+  type: 'object',
+  // None has a default: what strangers may take from a node is for its operator to say.
+  required: ['maxVolumes', 'maxVolumeMiB', 'maxTotalMiB'],
+  additionalProperties: false,
+  properties: {
+    pool: { type: 'string', nullable: true },
+    maxVolumes: { type: 'integer', minimum: 0, maximum: 100_000 },
+    maxVolumeMiB: mebibytes,
+    maxTotalMiB: mebibytes,
+  },
+}
+
 const pool: JSONSchemaType<FilePoolSettings> = {
   type: 'object',
   required: ['type', 'path'],
@@ -155,6 +182,7 @@ export const configSchema: JSONSchemaType<Config> = {
       default: { default: { type: 'file', path: '/var/lib/ashlar/pool', overcommit: 1, sectorSize: 512 } },
     },
     iscsi: { ...iscsi, nullable: true },
+    ephemeral: { ...ephemeral, nullable: true },
     storage: { ...storage, nullable: true },
     log: {
       type: 'object',
@@ -178,7 +206,7 @@ export function validateConfig(
 ): Validation<Config> {
   const shape = check(input)
   if (shape.problems.length > 0 || !('value' in shape)) return shape
-  const { pools, defaultPool, zone, region, iscsi: network, storage: far } = shape.value
+  const { pools, defaultPool, zone, region, iscsi: network, storage: far, ephemeral: scratch } = shape.value
   const [first, ...rest] = [
     ...Object.keys(pools)
       .filter(name => !isPoolName(name))
@@ -192,6 +220,10 @@ export function validateConfig(
     ...(far && (network?.portals ?? []).length === 0
       ? ['storage needs iscsi.portals: volumes of another host are reached over the network only']
       : []),
+    ...(scratch?.pool !== undefined && !Object.hasOwn(pools, scratch.pool)
+      ? [`ephemeral.pool must be one of: ${Object.keys(pools).join(', ')}`]
+      : []),
+    ...(scratch && far ? ['ephemeral cannot be with storage: such volumes are files of the node itself'] : []),
     ...beyond(shape.value),
   ]
   return first === undefined ? shape : { problems: [first, ...rest] }

@@ -24,7 +24,7 @@ export interface StorageParameters {
 const METADATA = 'csi.storage.k8s.io/'
 const FS_TYPE_KEY = `${METADATA}fstype`
 /** Added to every volume context by the provisioner and by kubelet. */
-const FOREIGN = /^(csi\.storage\.k8s\.io\/|storage\.kubernetes\.io\/)/
+export const FOREIGN = /^(csi\.storage\.k8s\.io\/|storage\.kubernetes\.io\/)/
 
 const properties: JSONSchemaType<StorageParameters>['properties'] = {
   pool: { type: 'string', nullable: true },

@@ -15,7 +15,7 @@ import {
 } from '../linux/losetup.ts'
 import { holdsData, troublesOfFile } from '../linux/sparse.ts'
 import { InvalidRequest, Unavailable, VolumeInUse, VolumeNotFound, WrongDevice } from '../volume/errors.ts'
-import { parseVolumeId } from '../volume/ids.ts'
+import { parseKeptId } from '../volume/ids.ts'
 import { isSameNode } from '../volume/node-id.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, NodeId, Route, VolumeId } from '../volume/types.ts'
@@ -65,7 +65,7 @@ export function parseLoopRoute(id: VolumeId, route: Route): LoopRoute {
 /** The volume's identity in the kernel: the folder of the backing file bears the volume's id. */
 function volumeOf(backingFile: string): VolumeId | undefined {
   const name = basename(dirname(backingFile))
-  return parseVolumeId(name) ? name : undefined
+  return parseKeptId(name) ? name : undefined
 }
 
 async function devicesOf(host: Host, id: VolumeId): Promise<Device[]> {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { GroupId, SnapshotId, VolumeId } from './types.ts'
 
 const POOL = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/
-const ID = /^(vol|snap|group)-([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)-([0-9a-f]{32})$/
+const ID = /^(vol|eph|snap|group)-([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)-([0-9a-f]{32})$/
 /** What a snapshot of a group has behind the hash. The name of a pool is too short to hold a hash, so no id reads in two ways. */
 const PLACE = /-(0|[1-9]\d{0,2})$/
 /** Volumes of one group: how many places an id can tell apart. */
@@ -21,9 +21,34 @@ export function encodeVolumeId(pool: string, seed: string): VolumeId {
   return `vol-${pool}-${digest(seed).slice(0, 32)}`
 }
 
-/** undefined for an id that this driver never issued. */
+/** undefined for an id that this driver never issued, and for ephemeral volumes, which no RPC of the controller knows. */
 export function parseVolumeId(id: string): { pool: string; hash: string } | undefined {
   return parse('vol', id)
+}
+
+/** How kubelet names the inline volumes of pods: pkg/volume/csi/csi_mounter.go, makeVolumeHandle. */
+const HANDLE = /^csi-[0-9a-f]{64}$/
+
+export function isEphemeralHandle(id: string): boolean {
+  return HANDLE.test(id)
+}
+
+/**
+ * An ephemeral volume, whose bytes go with its publish: `eph-<pool>-<32 hex>`. No id reads as both, so nothing that ends an
+ * ephemeral volume can be asked for a persistent one. `handle`: kubelet's, a digest of the pod and the volume's name there.
+ */
+export function encodeEphemeralId(pool: string, handle: string): VolumeId {
+  return `eph-${pool}-${digest(handle).slice(0, 32)}`
+}
+
+/** undefined for everything else, persistent volumes too. */
+export function parseEphemeralId(id: string): { pool: string; hash: string } | undefined {
+  return parse('eph', id)
+}
+
+/** Whatever lies among the volumes of a pool: both kinds. */
+export function parseKeptId(id: string): { pool: string; hash: string } | undefined {
+  return parse('vol', id) ?? parse('eph', id)
 }
 
 /** The same for a snapshot: `snap-<pool>-<32 hex>`. */

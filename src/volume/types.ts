@@ -29,6 +29,13 @@ export interface VolumeSpec {
   readonly contentFrom?: VolumeId
   /** As CreateVolume was given them, without metadata; a copy has its own only. Absent: none. */
   readonly mutableParameters?: Parameters
+  /** Its bytes go with its publish; the name is kubelet's handle. Absent: they stay until DeleteVolume. */
+  readonly ephemeral?: EphemeralMark
+}
+
+export interface EphemeralMark {
+  /** The only node that gives it to a pod, and the only one that may find it left over. */
+  readonly node: NodeId
 }
 
 export type ContentSource =

@@ -214,5 +214,6 @@ export const sitesOf = async ({ folder }: Driver, meddle: Meddler = () => undefi
       throw new CommandFailed({ asked: text, found: `exit code ${code}: ${stderr}`, next: 'see the test', code })
     },
   }
-  return { node: nodeSite(host, settings), controller: await controllerSite(host, settings), said }
+  const controller = await controllerSite(host, settings)
+  return { node: nodeSite(host, settings, controller), controller, said }
 }

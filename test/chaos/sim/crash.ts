@@ -99,7 +99,8 @@ async function die(
 /** Names of drafts and of trash are random. */
 const plain = (text = ''): string => text.replaceAll(/\.[0-9a-f]{12}\b/g, '')
 
-async function goOn(flow: Flow, aftermath: Aftermath, machine: Machine, world: World): Promise<void> {
+async function goOn(flow: Flow, wanted: Aftermath, machine: Machine, world: World): Promise<void> {
+  const aftermath = wanted === 'another node' && flow.step.isOfOneNode === true ? 'a power cut' : wanted
   const { rest } = flow
   const step = flow.step.again ?? flow.step
   if (aftermath === 'another node') return await moveAway(step, flow, machine, world)

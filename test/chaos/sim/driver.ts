@@ -1,4 +1,5 @@
 // A driver on a simulated machine: the sites that the real mains build, called through the services of the RPC layer.
+import { ephemeralHome } from '../../../src/controller/ephemeral.ts'
 import { ledgerOf } from '../../../src/controller/ledger.ts'
 import type { ControllerSite } from '../../../src/controller/site.ts'
 import type { Host } from '../../../src/host/host.ts'
@@ -49,6 +50,7 @@ export async function startDriver(host: Host, { nodeId, stateDir }: Place, op: O
     host,
     connectors: connectorsOf(host, { nodeId, stateDir }),
     journal: openJournal(host, stateDir),
+    ephemeral: ephemeralHome(controller, { maxVolumes: 2, maxVolumeMiB: 1024, maxTotalMiB: 1024 }),
   }
   const methods = { ...controllerService(controller), ...nodeService(node) } as Record<string, AnyMethod>
   return {

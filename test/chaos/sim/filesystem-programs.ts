@@ -216,7 +216,8 @@ function put(
   if ((point?.entries.size ?? 0) > 0) violate(state, `a mount at ${path} covers what is in that folder`)
   if (rest.kind === 'folder') violate(state, `${path} shows a folder of the machine, and no volume`)
   else if (wanted === undefined) violate(state, `a mount at ${path}, where nobody asked for one`)
-  else if (file?.ino !== wanted) violate(state, `/dev/${rest.kname} was mounted at ${path}, and is another volume`)
+  else if (wanted !== (typeof wanted === 'string' ? file?.parent?.name : file?.ino))
+    violate(state, `/dev/${rest.kname} was mounted at ${path}, and is another volume`)
   state.mounts.push({
     ...rest,
     id: state.nextMount,

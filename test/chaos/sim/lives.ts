@@ -17,7 +17,8 @@ import { lookUp } from './disk.ts'
 import { newOp, POOL_PATH, startDriver } from './driver.ts'
 import type { Machine } from './machine.ts'
 import { nodeExpand, publish, stage, stats, unpublish, unstage } from './node-steps.ts'
-import { ask, furnishedMachine, HERE, liveOn } from './run-life.ts'
+import { publishOwn, unpublishOwn } from './pod-steps.ts'
+import { ask, boot, furnishedMachine, HERE, liveOn, reboot } from './run-life.ts'
 import {
   claimsOf,
   dataFile,
@@ -218,6 +219,47 @@ function copiedBy(wanted: Wish, steps: readonly Step[], clones: boolean): Life {
   }
 }
 
+/** A pod's own volume, beside a persistent one that nothing of this may touch. */
+function ephemeral(wanted: Wish): Life {
+  return {
+    name: `${wanted.name} of a pod`,
+    steps: [publishOwn, publishOwn, unpublishOwn, publishOwn, unpublishOwn],
+    isDisturbed: (_, n) => n <= 2,
+    async begin() {
+      const machine = furnishedMachine()
+      const scene = await withNeighbour(machine, wanted)
+      return { machine, world: scene.world }
+    },
+  }
+}
+
+/** The machine was rebooted while the pod had it: kubelet publishes it again, with the data that the pod left. */
+function ephemeralAfterReboot(wanted: Wish): Life {
+  return {
+    name: `${wanted.name} of a pod, after a reboot`,
+    steps: [publishOwn, unpublishOwn],
+    isDisturbed: () => true,
+    async begin() {
+      const machine = furnishedMachine()
+      const scene = await withNeighbour(machine, wanted)
+      await liveOn(scene, [publishOwn])
+      reboot(machine)
+      await boot(machine, HERE)
+      return { machine, world: scene.world }
+    },
+  }
+}
+
+/** A persistent volume that was used, and is at rest now. */
+async function withNeighbour(machine: Machine, wanted: Wish): Promise<Scene> {
+  const driver = await startDriver(machine, HERE)
+  const neighbour = { machine, driver, world: newWorld({ ...wanted, name: 'neighbour' }, HERE) }
+  await liveOn(neighbour, [...first, ...leave])
+  const world = newWorld(wanted, HERE)
+  world.others.push(neighbour.world.id)
+  return { machine, driver, world }
+}
+
 function copyData(source: Scene, { machine, world }: Scene): void {
   const [from, to] = [dataFile(source), dataFile({ ...source, world })]
   to.pages = new Map(from.pages)
@@ -237,6 +279,9 @@ export const LIVES: readonly Life[] = [
   wiped(WISHES.block),
   copied(WISHES.ext4),
   copied(WISHES.xfs),
+  ephemeral(WISHES.ext4),
+  ephemeral(WISHES.xfs),
+  ephemeralAfterReboot(WISHES.ext4),
   ...[true, false].flatMap(clones => [
     copiedBy(WISHES.ext4, [snapshot, restore, removeSource, dropSnapshot], clones),
     copiedBy(WISHES.block, [clone, removeSource], clones),

@@ -50,7 +50,7 @@ export interface State {
   /** Can its filesystem clone files? */
   clones: boolean
   /** Where a volume may be mounted or bound, and nothing else: path to inode of its data file. */
-  places: Map<string, number>
+  places: Map<string, number | string>
 }
 
 export function newState(): State {

@@ -69,6 +69,8 @@ export interface Step {
   readonly mustEnd?: boolean
   /** No node has a part in it. */
   readonly isBesideTheBytes?: boolean
+  /** No other node takes over: its pod is of this one. */
+  readonly isOfOneNode?: boolean
   /** What is called after a crash, if not the same. */
   readonly again?: Step
 }
