@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line: try the driver out on this machine, send it one call, or look after what it keeps.
 import { DRIVER_FLAGS, openSites } from '../app/operator.ts'
+import { runAdopt } from '../cli/adopt.ts'
 import { runCall } from '../cli/call.ts'
 import { runDemo } from '../cli/demo.ts'
 import { runDoctor } from '../cli/doctor.ts'
@@ -19,6 +20,9 @@ const USAGE = `usage: ashlar VERB ...
       Compares pools, loop devices, mounts and journal of this machine, and says what does not fit together.
       Changes nothing without --repair, which does only what loses nothing. Harmless beside a working driver.
       Exit code 0: all in order, 1: problems, 2: could not look at everything.
+  adopt FILE NAME [--pool POOL] [--transport TRANSPORT] [--block] [--take NAME] [--config FILE | flags of the driver]
+      Says what a file on the filesystem of a pool holds; with --take and the name repeated, makes it a volume with
+      all its data and prints a PersistentVolume for it. Exit code 0: adopted, 1: refused, 2: not one, 3: not confirmed.
   wipe VOLUME_ID [--config FILE | flags of the driver] [--destroy VOLUME_ID]
       Says what an unpublished volume holds; with --destroy and the id repeated, destroys all of it, so that the
       driver formats the volume again. Exit code 0: wiped, 1: refused, 2: not a wipe, 3: not confirmed.
@@ -32,6 +36,7 @@ const VERBS: Readonly<Partial<Record<string, (args: readonly string[]) => Promis
   demo: runDemo,
   // A child that hangs in the kernel must not keep the command from ending.
   doctor: async args => process.exit(await runDoctor(args, openSites)),
+  adopt: async args => process.exit(await runAdopt(args, openSites)),
   wipe: async args => process.exit(await runWipe(args, openSites)),
 }
 

@@ -28,6 +28,10 @@ export interface PublishRequest {
 /** Keys of the publish context that every transport's route carries. */
 export const BLANK_KEY = 'blank'
 export const CONTENT_FROM_KEY = 'content_from'
+/** The filesystem of an adopted volume keeps this. */
+export const UUID_KEY = 'filesystem_uuid'
+/** The copy of one bears this until it is staged. */
+export const CONTENT_UUID_KEY = 'content_uuid'
 export const TRANSPORT_KEY = 'transport'
 
 /**
@@ -78,6 +82,8 @@ async function giveRight(
       ...route,
       [BLANK_KEY]: String(claim.blank && blank),
       ...(volume.contentFrom !== undefined && { [CONTENT_FROM_KEY]: volume.contentFrom }),
+      ...(volume.adopted?.uuid !== undefined && { [UUID_KEY]: volume.adopted.uuid }),
+      ...(volume.contentUuid !== undefined && { [CONTENT_UUID_KEY]: volume.contentUuid }),
       ...encodeTuningRoute(mutableParametersOf(volume)),
     }
   } catch (error) {

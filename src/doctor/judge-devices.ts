@@ -76,9 +76,12 @@ function contentDifference(records: Records, { device, superblock }: OwnDevice, 
   const volume = records.kept(id)?.volume
   const isReadOnly = device.readonly || (typeof noted === 'object' && noted.readonly)
   // A read-only copy keeps the UUID of its source.
-  const allowed = [id, ...(volume?.contentFrom !== undefined && isReadOnly ? [volume.contentFrom] : [])]
-  if (!allowed.some(each => filesystemUuid(each) === superblock.uuid)) {
-    const found = `its ${superblock.type} filesystem has UUID ${superblock.uuid}, the volume’s is ${filesystemUuid(id)}`
+  const own = volume?.adopted?.uuid ?? filesystemUuid(id)
+  const source =
+    volume?.contentFrom === undefined ? undefined : (volume.contentUuid ?? filesystemUuid(volume.contentFrom))
+  const allowed = [own, ...(source !== undefined && isReadOnly ? [source] : [])]
+  if (!allowed.includes(superblock.uuid)) {
+    const found = `its ${superblock.type} filesystem has UUID ${superblock.uuid}, the volume’s is ${own}`
     return { found, remedy: 'stop what uses it: another filesystem was put on it, or its UUID was changed' }
   }
   if (!superblock.marked) return undefined

@@ -17,7 +17,13 @@ const UNCORRECTED = 4
 const OPERATIONAL = 8
 
 /** xfs needs none: its mount replays the log, and fsck.xfs does nothing by design (fsck.xfs(8)). */
-export async function checkFilesystem(host: Host, device: Device, fsType: FsType, op: Op): Promise<void> {
+export async function checkFilesystem(
+  host: Host,
+  device: Device,
+  fsType: FsType,
+  op: Op,
+  { evenIfClean = false } = {},
+): Promise<void> {
   if (fsType !== 'ext4') return
   const asked = `check the ${fsType} filesystem on ${device.path}`
   const { code, stdout, stderr } = await runLocked(
@@ -25,7 +31,7 @@ export async function checkFilesystem(host: Host, device: Device, fsType: FsType
     device.path,
     {
       file: 'e2fsck',
-      args: ['-p', device.path],
+      args: [evenIfClean ? '-fp' : '-p', device.path],
       okCodes: [...USABLE, UNCORRECTED, OPERATIONAL],
       timeoutMs: CHECK_MS,
       onAbort: 'finish',

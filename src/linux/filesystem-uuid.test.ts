@@ -24,6 +24,20 @@ const ext4 = (found: string, checked = 0) =>
     ...probed('ext4', found),
   ])
 
+const refusing = () =>
+  fakeHost([
+    { run: locked('e2fsck -p /dev/loop7') },
+    { run: locked(`tune2fs -U ${uuid} /dev/loop7`), code: 1 },
+    { run: locked('e2fsck -fp /dev/loop7') },
+    { run: locked(`tune2fs -U ${uuid} /dev/loop7`) },
+    ...probed('ext4', uuid),
+  ])
+
+it('of an ext4 of others may be in every checksum: that is checked as a whole first', async () => {
+  const host = refusing()
+  await giveUuid(host, { device, fsType: 'ext4', uuid, path: '/m' }, op)
+})
+
 function xfs(found: string) {
   const kernel = (text: string) => () => {
     host.kernel.set('/proc/self/mountinfo', text)

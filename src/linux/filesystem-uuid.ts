@@ -23,7 +23,13 @@ export interface Copy {
 export async function giveUuid(host: Host, { device, fsType, uuid, path }: Copy, op: Op): Promise<void> {
   if (fsType === 'ext4') {
     await checkFilesystem(host, device, fsType, op)
-    await runLocked(host, device.path, tool('tune2fs', '-U', uuid, device.path), op)
+    const change = tool('tune2fs', '-U', uuid, device.path)
+    const { code } = await runLocked(host, device.path, { ...change, okCodes: [0, 1] }, op)
+    // Without metadata_csum_seed the UUID is in every checksum: then tune2fs wants them checked just before.
+    if (code === 1) {
+      await checkFilesystem(host, device, fsType, op, { evenIfClean: true })
+      await runLocked(host, device.path, change, op)
+    }
   } else {
     await mountFilesystem(host, { device, path, fsType, options: ['nouuid'], readonly: false }, op)
     await unmountAll(host, path, op)

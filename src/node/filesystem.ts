@@ -12,7 +12,6 @@ import type { Tuning } from '../schema/tuning.ts'
 import type { Connector } from '../transports/transport.ts'
 import type { Capability, FsType } from '../volume/capability.ts'
 import { DriverError, EffectMissing, IncompatibleExists, RefusesToFormat } from '../volume/errors.ts'
-import { filesystemUuid } from '../volume/ids.ts'
 import type { Op } from '../volume/op.ts'
 import type { Route, VolumeId } from '../volume/types.ts'
 import { decide } from './format-permit.ts'
@@ -32,8 +31,10 @@ export interface Plan {
   readonly connector: Connector
   /** The controller attests that the volume holds no data. */
   readonly attested: boolean
-  /** The volume that this one began as a copy of. */
-  readonly contentFrom: VolumeId | undefined
+  /** What the filesystem of the volume bears: it follows from the id, or was there before the volume. */
+  readonly uuid: string
+  /** What it bears as a copy that was never staged. */
+  readonly sourceUuid: string | undefined
   readonly tuning: Tuning
   /** A pod's own volume. */
   readonly isEphemeral: boolean
@@ -58,7 +59,7 @@ export async function stageFilesystem(site: NodeSite, plan: Plan, device: Device
   }
   await connector.verify(id, device, op)
   // A read-only copy keeps the UUID of its source, which may be mounted beside it.
-  const isCopy = found.kind === 'filesystem' && found.uuid !== filesystemUuid(id)
+  const isCopy = found.kind === 'filesystem' && found.uuid !== plan.uuid
   const options = isCopy && readonly && fsType === 'xfs' ? [...plan.options, 'nouuid'] : plan.options
   const mount = await mountFilesystem(site.host, { device, path: stagingPath, fsType, options, readonly }, op)
   // The device bore the volume's identity before; a number that changed hands meanwhile shows now.
@@ -71,8 +72,8 @@ export async function stageFilesystem(site: NodeSite, plan: Plan, device: Device
 /** Answers what was on the device before: afterwards it is a filesystem of this volume, or the call has failed. */
 async function ensureFilesystem(site: NodeSite, plan: Plan, device: Device, op: Op): Promise<Content> {
   const { host } = site
-  const { asked, id, fsType, connector, attested, contentFrom } = plan
-  const wanted = { fsType, uuid: filesystemUuid(id) }
+  const { asked, id, fsType, connector, attested } = plan
+  const wanted = { fsType, uuid: plan.uuid }
   await connector.verify(id, device, op)
   const content = await probe(host, device, op)
   const marks = attested ? await findMarkers(host, { ...device, direct: true }, id, op) : []
@@ -83,7 +84,7 @@ async function ensureFilesystem(site: NodeSite, plan: Plan, device: Device, op: 
     marked,
     dataBelow: content.kind === 'blank' && !marked ? await connector.holdsData(device, op) : undefined,
     wanted,
-    sourceUuid: contentFrom === undefined ? undefined : filesystemUuid(contentFrom),
+    sourceUuid: plan.sourceUuid,
     readonly: plan.readonly,
   })
   op.log.debug({ device: device.path, content, marked, attested, verdict: verdict.do }, 'permit')

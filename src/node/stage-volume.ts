@@ -5,6 +5,7 @@ import { parseVolumeContext } from '../schema/parameters.ts'
 import { parseTuningRoute } from '../schema/tuning.ts'
 import { type Capability, type FsType, isReaderOnly, refusal } from '../volume/capability.ts'
 import { IncompatibleExists, InvalidRequest, NotStaged } from '../volume/errors.ts'
+import { filesystemUuid } from '../volume/ids.ts'
 import { firstRefusedOption, splitOptions } from '../volume/mount-options.ts'
 import { type Op, steady } from '../volume/op.ts'
 import type { Parameters, Route, VolumeId } from '../volume/types.ts'
@@ -124,12 +125,17 @@ async function examine(site: NodeSite, request: StageRequest, op: Op): Promise<P
     connector,
     route: publishContext,
     attested: publishContext['blank'] === 'true',
-    contentFrom: publishContext['content_from'],
+    uuid: publishContext['filesystem_uuid'] ?? filesystemUuid(id),
+    sourceUuid: sourceUuidOf(publishContext),
     tuning: parseTuningRoute(asked, publishContext),
     options: mountOptions(flags, fsType),
     isEphemeral,
     readonly: flags.includes('ro') || isReaderOnly(capability.mode) || publishContext['readonly'] === 'true',
   }
+}
+
+function sourceUuidOf({ content_uuid: own, content_from: source }: Route): string | undefined {
+  return own ?? (source === undefined ? undefined : filesystemUuid(source))
 }
 
 /** Read-only or not is decided by the request; an ext4 with errors must not go on writing (its default is to continue). */

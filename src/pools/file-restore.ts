@@ -8,7 +8,7 @@ import { syncFile } from '../linux/sync.ts'
 import { copierTo } from '../volume/claim.ts'
 import { OperationPending, SnapshotNotFound, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
-import { contentFrom, originOf } from '../volume/origin.ts'
+import { contentOf, originOf } from '../volume/origin.ts'
 import type { Bytes, Origin, Snapshot, SnapshotId, Volume } from '../volume/types.ts'
 import { encodeVolume } from './file-documents.ts'
 import { hold, requireHeld } from './file-hold.ts'
@@ -140,7 +140,7 @@ async function adopt(
   { asked, part, data, spec, size }: Part,
   { origin }: Source,
   op: Op,
-): Promise<{ contentFrom?: string }> {
+): Promise<{ contentFrom?: string; contentUuid?: string }> {
   const copied = (await host.files.facts(part))?.size ?? 0n
   if (copied > size) {
     const found = `its source has ${copied} bytes by now, ${size} were asked for`
@@ -155,5 +155,5 @@ async function adopt(
   const isMounted = spec.capabilities.some(({ access }) => access === 'mount')
   const uuid = isMounted ? (await readSignatures(host, part, op)).tags['UUID'] : undefined
   await host.files.rename(part, data)
-  return isMounted ? { contentFrom: contentFrom(origin, uuid) } : {}
+  return isMounted ? contentOf(origin, uuid) : {}
 }

@@ -21,13 +21,14 @@ import { encodeVolumeId } from '../volume/ids.ts'
 import { type Op, SILENT, steady } from '../volume/op.ts'
 import { createQueue, type Queue } from '../volume/queue.ts'
 import type { Backing, Bytes, Claim, NodeId, Parameters, Volume, VolumeId, VolumeSpec } from '../volume/types.ts'
+import { adoptFile } from './file-adopt.ts'
 import { claimPath, readClaims, requireUnclaimed } from './file-claims.ts'
 import { createCopies } from './file-copies.ts'
 import { encodeClaim, encodeVolume, parseVolume, type VolumeDocument } from './file-documents.ts'
 import { fileGroups, withMembers } from './file-groups.ts'
 import { releaseDead } from './file-hold.ts'
 import { takeInventory } from './file-inventory.ts'
-import { readModified, writeModified } from './file-modified.ts'
+import { modifyVolume, readModified } from './file-modified.ts'
 import { inDraft, lockPath, type Place, sweepLocks, uniqueName } from './file-place.ts'
 import { discard, discardStale, sweep } from './file-remains.ts'
 import { createFrom } from './file-restore.ts'
@@ -110,6 +111,9 @@ class FilePool implements Pool {
     })
   }
 
+  readonly adopt: NonNullable<Pool['adopt']> = async (spec, from, requireUnused, op) =>
+    await this.alone(spec.id, op, () => adoptFile(this.#place, spec, from, requireUnused, op))
+
   async find(id: VolumeId): Promise<Volume | undefined> {
     const [document, data, modified] = await Promise.all([
       this.#document(id),
@@ -172,19 +176,7 @@ class FilePool implements Pool {
   }
 
   async modify(id: VolumeId, changes: Parameters, op: Op): Promise<Volume> {
-    // Nobody keeps the lock's file: a volume on its way by a local transport is deleted without it.
-    const wish = { path: lockPath(this.#place, id), isKept: async () => false }
-    return await underLock(this.#place.host, wish, op, async () => {
-      const volume = await this.get(id)
-      try {
-        const isNew = await writeModified(this.#files, this.#at(id), volume, changes)
-        if (isNew) op.log.info({ volume: id, changes }, 'volume modified')
-      } catch (error) {
-        await this.get(id) // deleted by another process in this instant
-        throw error
-      }
-      return await this.get(id)
-    })
+    return await modifyVolume(this.#place, this, { id, folder: this.#at(id) }, changes, op)
   }
 
   async room(): Promise<Room> {
@@ -199,7 +191,8 @@ class FilePool implements Pool {
   }
 
   async isBlank(id: VolumeId, op: Op): Promise<boolean> {
-    return await isBlankFile(this.#place.host, await this.backing(id), id, op)
+    const { adopted } = await this.get(id)
+    return !adopted && (await isBlankFile(this.#place.host, await this.backing(id), id, op))
   }
 
   async wipe(id: VolumeId, op: Op): Promise<void> {

@@ -118,6 +118,16 @@ export interface Pool {
   get(id: VolumeId): Promise<Volume>
   /** Ids in ascending order. */
   list(): Promise<VolumeId[]>
+  /**
+   * Makes a file on the filesystem of the pool the bytes of a new volume; nothing of it is copied or changed. A repeat goes
+   * on. `requireUnused` throws while anything uses the file at a path. Throws PoolFull, IncompatibleExists, InvalidRequest.
+   */
+  readonly adopt?: (
+    spec: VolumeSpec,
+    from: string,
+    requireUnused: (path: string) => Promise<void>,
+    op: Op,
+  ) => Promise<void>
   /** Removes the bytes and the record. Throws VolumeInUse while a claim exists. */
   delete(id: VolumeId, op: Op): Promise<void>
   /** Never shrinks; fine if the volume is larger already. Throws PoolFull, SizeOutOfRange. */
@@ -129,7 +139,7 @@ export interface Pool {
   modify(id: VolumeId, changes: Parameters, op: Op): Promise<Volume>
   room(): Promise<Room>
   backing(id: VolumeId): Promise<Backing>
-  /** True only if the volume holds nothing at all, or the mark of a format that did not finish before its first mount. */
+  /** True only if the volume was not adopted and holds nothing at all, or the mark of a format that did not finish before its first mount. */
   isBlank(id: VolumeId, op: Op): Promise<boolean>
   /** Makes the volume blank again: all that is on it is lost. Safe to repeat; the caller holds its only claim. */
   wipe(id: VolumeId, op: Op): Promise<void>

@@ -29,8 +29,19 @@ export interface VolumeSpec {
   readonly contentFrom?: VolumeId
   /** As CreateVolume was given them, without metadata; a copy has its own only. Absent: none. */
   readonly mutableParameters?: Parameters
+  /** Its bytes were there before it: it is never formatted. Absent: it began as nothing, or as a copy. */
+  readonly adopted?: AdoptedMark
+  /** Of a copy: what its filesystem bears until it is first staged, if that is the UUID of no volume. */
+  readonly contentUuid?: string
   /** Its bytes go with its publish; the name is kubelet's handle. Absent: they stay until DeleteVolume. */
   readonly ephemeral?: EphemeralMark
+}
+
+export interface AdoptedMark {
+  /** Where its file was. */
+  readonly from: string
+  /** Of the filesystem in it, which keeps it. Absent: a volume of raw blocks. */
+  readonly uuid?: string
 }
 
 export interface EphemeralMark {
@@ -56,6 +67,8 @@ export interface Origin {
   readonly parameters: Parameters
   readonly sectorSize: number
   readonly contentFrom?: VolumeId
+  /** What the filesystem may bear that is the UUID of no volume: of one that was adopted, or of an unstaged copy of such. */
+  readonly foreignUuid?: string
 }
 
 export interface SnapshotSpec {

@@ -154,6 +154,18 @@ test('a publish that was never answered is taken back at the next start, when no
   })
 })
 
+test('a volume that was made and never mounted is removed at the next start, when nobody repeats the call', async () => {
+  const own = new PodVolume()
+  const { node } = await sitesOf(driver)
+  const capability = { access: 'mount', mode: 'SINGLE_NODE_WRITER', fsType: 'ext4', mountFlags: [] } as const
+  await node.ephemeral?.provide({ handle: own.handle, size: 64n << 20n, capability }, op)
+  assert.equal(volumesLeft().length, 1)
+  await driver.restart()
+  await again(async () => {
+    if (volumesLeft().length > 0) throw Object.assign(new Error('not yet'), { code: 14, details: '' })
+  })
+})
+
 test('after a reboot a pod finds its data again, also when the driver is killed meanwhile or lost its notes', async () => {
   const own = new PodVolume()
   await own.publish()
