@@ -56,6 +56,14 @@ export async function findLoop(host: Host, kname: string): Promise<Loop | undefi
   return { kname, backingFile, isLeaving: autoclear?.trim() === '1' }
 }
 
+/** Paths of the loop devices on this file, by its inode, whatever name it had when they were attached. */
+export async function loopsShowing(host: Host, path: string, op: Op): Promise<string[]> {
+  const args = ['--associated', path, '--noheadings', '--output', 'NAME']
+  const { stdout } = await host.run({ file: 'losetup', args, timeoutMs: LOSETUP_MS, onAbort: 'kill' }, op)
+  const named = (await loopsBackedBy(host, path)).map(({ kname }) => `/dev/${kname}`)
+  return [...new Set([...stdout.split('\n').map(line => line.trim()), ...named])].filter(Boolean)
+}
+
 /** Loop devices that show this path as their backing file, linked or not. */
 export async function loopsBackedBy(host: Host, path: string): Promise<Loop[]> {
   return (await listLoops(host)).filter(loop => loop.backingFile === path || loop.backingFile === path + DELETED)

@@ -1,7 +1,7 @@
 // Staging and target paths, touched by short-lived children only: a path below a dead mount hangs whoever looks at it.
 import { randomUUID } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
-import type { Host } from '../host/host.ts'
+import type { FileFacts, Host } from '../host/host.ts'
 import { CommandFailed, EffectMissing, InvalidRequest, Unavailable, VolumeInUse } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 
@@ -192,4 +192,24 @@ export async function answersLookups(host: Host, path: string, op: Op): Promise<
     op,
   )
   return !stderr.includes('Input/output error')
+}
+
+const SEARCH_MS = 30_000
+
+/** Ids of the processes that have this file open, by its inode. */
+export async function processesWithOpen(host: Host, { inode, device }: FileFacts, op: Op): Promise<string[]> {
+  // Not -samefile: find has that file open itself.
+  const same = ['-path', '/proc/[0-9]*/fd/*', '-inum', String(inode), '-printf', '%D %p\\n']
+  const args = ['-L', '/proc', '-mindepth', '3', '-maxdepth', '3', ...same]
+  // Processes come and go while it looks: then it says so with exit code 1, and goes on.
+  const search = { file: 'find', args, okCodes: [0, 1], timeoutMs: SEARCH_MS, onAbort: 'kill' } as const
+  const { stdout } = await host.run(search, op)
+  const found = [...stdout.matchAll(/^(\d+) \/proc\/(\d+)\//gm)]
+  return [...new Set(found.flatMap(([, on, id]) => (on === numberOf(device) && id !== undefined ? [id] : [])))]
+}
+
+/** A device number as stat(2) has it: makedev(3) of glibc. */
+function numberOf(device: string): string {
+  const [major = 0n, minor = 0n] = device.split(':').map(BigInt)
+  return String(((major & 0xfffn) << 8n) | (minor & 0xffn) | ((minor & ~0xffn) << 12n) | ((major & ~0xfffn) << 32n))
 }
