@@ -13,7 +13,8 @@ const USAGE = `usage: ashlar VERB ...
       Cleans up after itself. Exit code 0: all went well, 1: a step failed, 2: something is missing, 130: stopped.
   call SERVICE/METHOD [JSON | -] [--endpoint URL]
       Sends one call and prints the reply as JSON. "-" reads the request from stdin (the place for secrets).
-      SERVICE is Identity, Controller or Node; the endpoint comes from CSI_ENDPOINT without the flag.
+      SERVICE is Identity, Controller, GroupController, Node or SnapshotMetadata, whose replies come one by one; the
+      endpoint comes from CSI_ENDPOINT without the flag.
       Exit code 0: OK, 1: another status, which is printed, 2: not a call.
       Example: ashlar call Controller/ListVolumes '{"max_entries": 10}' --endpoint unix:///run/csi.sock
   doctor [--config FILE | flags of the driver] [--json] [--all] [--repair]

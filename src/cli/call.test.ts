@@ -1,10 +1,10 @@
 // The arguments of `call`, and what is said about wrong ones.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { listMethods } from '../rpc/client.ts'
+import { listMethods, listStreams } from '../rpc/client.ts'
 import { parseCall, parseRequest } from './call.ts'
 
-const parse = (args: string[], env = {}) => parseCall(args, env, listMethods())
+const parse = (args: string[], env = {}) => parseCall(args, env, { ...listMethods(), SnapshotMetadata: listStreams() })
 const endpoint = 'unix:///run/csi.sock'
 
 describe('parseCall', () => {
@@ -19,6 +19,10 @@ describe('parseCall', () => {
   it('takes the endpoint from the environment, the flag first', () => {
     assert.equal(parse(['Identity/Probe'], { CSI_ENDPOINT: endpoint }).endpoint, endpoint)
     assert.equal(parse(['Identity/Probe', '--endpoint', '/a'], { CSI_ENDPOINT: endpoint }).endpoint, '/a')
+  })
+  it('takes the methods that answer streams', () => {
+    const { service, method } = parse(['SnapshotMetadata/GetMetadataDelta', '--endpoint', endpoint])
+    assert.deepEqual([service, method], ['SnapshotMetadata', 'GetMetadataDelta'])
   })
   it('takes the full name of the service', () =>
     assert.equal(parse(['csi.v1.Controller/ListVolumes', '--endpoint', endpoint]).service, 'Controller'))

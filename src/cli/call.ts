@@ -1,10 +1,18 @@
 // `call SERVICE/METHOD [JSON]`: one RPC from the command line.
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
-import { answerOf, connect, listMethods, type Service } from '../rpc/client.ts'
+import {
+  answerOf,
+  type CsiClient,
+  connect,
+  listMethods,
+  listStreams,
+  type Service,
+  type StreamingMethod,
+} from '../rpc/client.ts'
 
 export interface Call {
-  readonly service: Service
+  readonly service: Service | 'SnapshotMetadata'
   readonly method: string
   /** JSON of the request, `-` for stdin. */
   readonly request: string
@@ -17,7 +25,7 @@ export class NotACall extends Error {}
 export function parseCall(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-  methods: Readonly<Record<Service, readonly string[]>>,
+  methods: Readonly<Partial<Record<Call['service'], readonly string[]>>>,
 ): Call {
   const { values, positionals } = parse(args)
   const [target = '', request = '{}', ...more] = positionals
@@ -30,7 +38,7 @@ export function parseCall(
     throw new NotACall(`${service} has no method "${method}": one of ${known[1].join(', ')}`)
   const endpoint = values.endpoint ?? env['CSI_ENDPOINT'] ?? ''
   if (endpoint === '') throw new NotACall('no endpoint: pass --endpoint unix:///path/csi.sock or set CSI_ENDPOINT')
-  return { service: known[0] as Service, method, request, endpoint }
+  return { service: known[0] as Call['service'], method, request, endpoint }
 }
 
 function parse(args: readonly string[]) {
@@ -52,14 +60,24 @@ export function parseRequest(json: string): object {
   throw new NotACall('the request is not a JSON object')
 }
 
+/** One, or those of a stream as they come. */
+async function* repliesOf(client: CsiClient, service: Call['service'], method: string, body: object) {
+  if (service === 'SnapshotMetadata') yield* client.stream(method as StreamingMethod, body)
+  else yield await client.call(service, method, body)
+}
+
 /** Answers the exit code. */
 export async function runCall(args: readonly string[]): Promise<number> {
   try {
-    const { service, method, request, endpoint } = parseCall(args, process.env, listMethods())
+    const { service, method, request, endpoint } = parseCall(args, process.env, {
+      ...listMethods(),
+      SnapshotMetadata: listStreams(),
+    })
     const body = parseRequest(request === '-' ? await text(process.stdin) : request)
     const client = connect(endpoint)
     try {
-      process.stdout.write(`${JSON.stringify(await client.call(service, method, body), undefined, 2)}\n`)
+      for await (const reply of repliesOf(client, service, method, body))
+        process.stdout.write(`${JSON.stringify(reply, undefined, 2)}\n`)
       return 0
     } finally {
       client.close()

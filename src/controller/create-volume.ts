@@ -143,7 +143,8 @@ function requireServable(asked: string, capabilities: readonly Capability[], par
   }
 }
 
-function smallestFor(capabilities: readonly Capability[], { fsType }: StorageParameters): Bytes {
+/** Without a capability nobody knows whether there will be a filesystem. */
+export function smallestFor(capabilities: readonly Capability[], { fsType }: StorageParameters): Bytes {
   const sizes = capabilities.map(each =>
     each.access === 'block' ? MIB : SMALLEST_FILESYSTEM[each.fsType ?? fsType ?? 'ext4'],
   )

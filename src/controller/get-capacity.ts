@@ -4,6 +4,7 @@ import { type Capability, refusal } from '../volume/capability.ts'
 import { MIB } from '../volume/capacity.ts'
 import { isServed } from '../volume/topology.ts'
 import type { Bytes, Parameters, Segments } from '../volume/types.ts'
+import { smallestFor } from './create-volume.ts'
 import { type ControllerSite, getExporter, getPool } from './site.ts'
 
 export interface CapacityRequest {
@@ -26,11 +27,14 @@ export async function getCapacity(site: ControllerSite, request: CapacityRequest
   const none = { available: 0n, maximum: 0n, minimum: MIB }
   if (request.capabilities.some(each => refusal(each) !== undefined)) return none
   const asked = 'get the capacity'
-  const { pool: name, transport = site.defaultTransport } = parseParameters(asked, request.parameters)
+  const parameters = parseParameters(asked, request.parameters)
+  const { pool: name, transport = site.defaultTransport } = parameters
   const pool = getPool(site, asked, name)
   const { isLocal } = getExporter(site, asked, transport)
   if (isLocal && request.topology && !isServed(site.segments, [request.topology])) return none
   const { available } = await pool.room()
   const whole = (available / pool.granularity) * pool.granularity
-  return { available: whole, maximum: whole, minimum: pool.granularity }
+  const minimum = smallestFor(request.capabilities, parameters)
+  // Less than the smallest volume is room for none.
+  return { available: whole, maximum: whole < minimum ? 0n : whole, minimum }
 }

@@ -69,6 +69,11 @@ export function connect(endpoint: string): CsiClient {
   }
 }
 
+/** The RPCs that `stream` knows. */
+export function listStreams(): StreamingMethod[] {
+  return Object.keys(csi.SnapshotMetadata.service) as StreamingMethod[]
+}
+
 /** The RPCs that `call` knows, by service. */
 export function listMethods(): Record<Service, string[]> {
   return {
