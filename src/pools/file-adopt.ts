@@ -46,7 +46,8 @@ export async function adoptFile(
   try {
     await requireUnused(data)
   } catch (error) {
-    await files.rename(data, from)
+    // What somebody put there meanwhile must not be replaced: the bytes stay in the volume then, which is not used yet.
+    if (!(await files.facts(from))) await files.rename(data, from)
     throw error
   }
   op.log.info({ volume: spec.id, from, folder: dirname(data) }, 'file adopted')
