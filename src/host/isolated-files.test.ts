@@ -84,7 +84,7 @@ describe('files on storage that may be dead', () => {
       ends.push(end.catch(() => undefined))
       return end
     }
-    const isolated = isolateFiles(slow, [folder], 20)
+    const isolated = isolateFiles(slow, [folder], 300)
     await assert.rejects(isolated.createExclusive(path, 'mine'), failure('unavailable', /no answer/))
     await assert.rejects(isolated.replace(path, 'mine'), failure('unavailable', /no answer/))
     revive()

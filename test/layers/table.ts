@@ -91,7 +91,8 @@ export const LAYERS: readonly Layer[] = [
     run: runSanityLayer,
     judgesSkips: true,
   },
-  { name: 'iscsi', needs: ['root', 'csi-sanity'], run: perProcess('test/iscsi/**/*.test.ts', 600 * MINUTE) },
+  // One cluster does not keep two processors busy; its tests are as patient as several at once need.
+  { name: 'iscsi', needs: ['root', 'csi-sanity'], run: perProcess('test/iscsi/**/*.test.ts', 600 * MINUTE, 2) },
   {
     name: 'iscsi-long',
     needs: ['root'],
