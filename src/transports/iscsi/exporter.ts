@@ -72,17 +72,7 @@ export function createExporter(own: Host, settings: IscsiSettings, target: Targe
       const shown = await target.find(targetName(volume.id), op)
       if (shown && shown.size < backing.size) await target.grow(shown.target, backing, op)
     },
-    requireUnused: (id, op) => requireUnexported(way, id, op),
-    async pause(volume, backing, claims, op) {
-      const [first, ...others] = claims.filter(({ node }) => parseNodeId(node).initiator !== undefined)
-      // Nobody gets it while the caller is alone with it.
-      if (!first) return await requireUnexported(way, volume.id, op).then(() => async () => undefined)
-      // Whoever asked for the pause may be gone by then.
-      const again = () => exportAs(way, volume, backing, [first, ...others], steady(op))
-      return await pauseExport(target, { id: volume.id, claims: [first, ...others] }, again, op)
-    },
-    // The claims are as they were: the next round of the controller exports by them.
-    resume: async () => undefined,
+    ...whileAlone(way),
     async exports(op) {
       const units = Map.groupBy((await nodes?.list()) ?? [], unit => unit.id)
       const found = (await target.list(op)).flatMap(shown => {
@@ -116,6 +106,22 @@ async function exportAs(
   return first.session
     ? routeOf(unitOf(volume, backing, first, site), first)
     : routeOf({ ...document, lun: lunFor(first) }, first)
+}
+
+/** For whoever is alone with the volume: nobody gets it meanwhile. */
+function whileAlone(way: Way): Pick<Exporter, 'requireUnused' | 'pause' | 'resume'> {
+  return {
+    requireUnused: (id, op) => requireUnexported(way, id, op),
+    async pause(volume, backing, claims, op) {
+      const [first, ...others] = claims.filter(({ node }) => parseNodeId(node).initiator !== undefined)
+      if (!first) return await requireUnexported(way, volume.id, op).then(() => async () => undefined)
+      // Whoever asked for the pause may be gone by then.
+      const again = () => exportAs(way, volume, backing, [first, ...others], steady(op))
+      return await pauseExport(way.target, { id: volume.id, claims: [first, ...others] }, again, op)
+    },
+    // The claims are as they were: the next round of the controller exports by them.
+    resume: async () => undefined,
+  }
 }
 
 async function requireUnexported({ target, nodes }: Way, id: VolumeId, op: Op): Promise<void> {
