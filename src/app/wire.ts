@@ -26,6 +26,7 @@ import { log } from '../rpc/middleware/log.ts'
 import { requireFields } from '../rpc/middleware/require-fields.ts'
 import { nodeService } from '../rpc/node-service.ts'
 import { csi } from '../rpc/proto.ts'
+import { selfPublishing } from '../rpc/self-publish.ts'
 import { type Server, type ServiceDefinition, serve } from '../rpc/serve.ts'
 import { snapshotMetadataService } from '../rpc/snapshot-metadata-service.ts'
 import { connectorsOf, exportersOf } from '../transports/index.ts'
@@ -70,23 +71,16 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
     definition: service,
     implementation: bindService(name, methods, pipe),
   })
+  const halves = servicesOf(controller, node, settings)
   const server = await serve({
     endpoint: settings.address,
     socketMode: Number.parseInt(settings.socketMode, 8),
     services: [
       offer('identity', csi.Identity, identity),
-      ...(controller
-        ? [
-            offer(
-              'controller',
-              csi.Controller,
-              controllerService(controller, { getSnapshot: settings.offerGetSnapshot }),
-            ),
-            offer('group', csi.GroupController, groupControllerService(controller)),
-          ]
-        : []),
+      ...(halves.controller ? [offer('controller', csi.Controller, halves.controller)] : []),
+      ...(controller ? [offer('group', csi.GroupController, groupControllerService(controller))] : []),
       ...(copying ? [snapshotMetadata(copying, pipe)] : []),
-      ...(node ? [offer('node', csi.Node, nodeService(node))] : []),
+      ...(halves.node ? [offer('node', csi.Node, halves.node)] : []),
     ],
   })
   // Beside the first calls, not before them: one volume that hangs must not keep the driver from serving the others.
@@ -97,6 +91,15 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
   if (controller) lifetime.track(abandonGroups(controller, op))
   if (controller) repeat(() => restoreExports(controller, op), WATCH_MS, lifetime)
   return server
+}
+
+function servicesOf(site: ControllerSite | undefined, nodeSite: NodeSite | undefined, settings: Settings) {
+  const selfPublish = settings.selfPublish && nodeSite !== undefined
+  const controller = site && controllerService(site, { getSnapshot: settings.offerGetSnapshot, selfPublish })
+  const node = nodeSite && nodeService(nodeSite)
+  if (!controller || !node || !selfPublish) return { controller, node }
+  const isNoted = async (id: string) => (await nodeSite.journal.find(id)) !== undefined
+  return selfPublishing({ controller, node, nodeId: nodeSite.nodeId, isNoted })
 }
 
 /** Of a driver that serves; operators' commands must work also where this refuses. */

@@ -49,12 +49,24 @@ const COPYING: readonly Rpc[] = ['CREATE_DELETE_SNAPSHOT', 'LIST_SNAPSHOTS', 'CL
 export interface Offer {
   /** Alpha in CSI 1.12; there are clients that refuse a driver that has a capability which they do not know. */
   readonly getSnapshot: boolean
+  /** The node publishes, expands and modifies for itself: src/rpc/self-publish.ts. */
+  readonly selfPublish?: boolean
 }
 
+/** Of a controller that the orchestrator asks for the rights of nodes. */
+const PUBLISHING: readonly Rpc[] = [
+  'PUBLISH_UNPUBLISH_VOLUME',
+  'LIST_VOLUMES_PUBLISHED_NODES',
+  'EXPAND_VOLUME',
+  'MODIFY_VOLUME',
+  'PUBLISH_READONLY',
+]
+
 /** What the pools can do, and no more. */
-function capabilitiesOf({ pools }: ControllerSite, { getSnapshot: isOffered }: Offer): Rpc[] {
-  if (![...pools.values()].some(({ snapshots }) => snapshots)) return [...CAPABILITIES]
-  return [...CAPABILITIES, ...COPYING, ...(isOffered ? (['GET_SNAPSHOT'] as const) : [])]
+function capabilitiesOf({ pools }: ControllerSite, { getSnapshot: isOffered, selfPublish = false }: Offer): Rpc[] {
+  const own = CAPABILITIES.filter(each => !selfPublish || !PUBLISHING.includes(each))
+  if (![...pools.values()].some(({ snapshots }) => snapshots)) return own
+  return [...own, ...COPYING, ...(isOffered ? (['GET_SNAPSHOT'] as const) : [])]
 }
 
 export function controllerService(

@@ -22,6 +22,8 @@ export interface Config {
   maxVolumesPerNode: number
   /** Controller: whether the capability GET_SNAPSHOT, which is alpha, is offered. */
   offerGetSnapshot: boolean
+  /** Controller and node in one process: the node claims what it stages, and nobody calls ControllerPublishVolume. */
+  selfPublish: boolean
   /** How many calls may work at the same time. */
   maxConcurrentCalls: number
   /** How long running calls may go on after SIGTERM. */
@@ -171,6 +173,7 @@ export const configSchema: JSONSchemaType<Config> = {
     stateDir: { type: 'string', pattern: '^/.+', default: '/var/lib/ashlar/node' },
     maxVolumesPerNode: { type: 'integer', minimum: 0, maximum: 100_000, default: 0 },
     offerGetSnapshot: { type: 'boolean', default: false },
+    selfPublish: { type: 'boolean', default: false },
     maxConcurrentCalls: { type: 'integer', minimum: 1, maximum: 1000, default: 16 },
     drainSeconds: { type: 'integer', minimum: 0, maximum: 3600, default: 25 },
     defaultPool: { type: 'string', default: 'default' },
@@ -206,7 +209,7 @@ export function validateConfig(
 ): Validation<Config> {
   const shape = check(input)
   if (shape.problems.length > 0 || !('value' in shape)) return shape
-  const { pools, defaultPool, zone, region, iscsi: network, storage: far, ephemeral: scratch } = shape.value
+  const { pools, defaultPool, zone, region, iscsi: network, storage: far, ephemeral: scratch, selfPublish } = shape.value
   const [first, ...rest] = [
     ...Object.keys(pools)
       .filter(name => !isPoolName(name))
@@ -224,6 +227,9 @@ export function validateConfig(
       ? [`ephemeral.pool must be one of: ${Object.keys(pools).join(', ')}`]
       : []),
     ...(scratch && far ? ['ephemeral cannot be with storage: such volumes are files of the node itself'] : []),
+    ...(selfPublish && (network || far)
+      ? ['selfPublish is for transport loop alone: over the network the controller gives and takes the right to write']
+      : []),
     ...beyond(shape.value),
   ]
   return first === undefined ? shape : { problems: [first, ...rest] }
