@@ -1,14 +1,16 @@
-// Regenerates src/rpc/generated from proto/csi.proto, or with --check lists the committed files that differ.
+// Regenerates src/rpc/generated from proto/csi.proto, and the schema of the chart's values from those of the driver; or with --check lists the committed files that differ.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { protoLoaderOptions } from '../src/rpc/proto-options.ts'
+import { valuesSchema } from './chart-schema.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const committed = join(root, 'src/rpc/generated')
+const chartSchema = 'charts/ashlar/values.schema.json'
 
 /** Turns the loader's options into the generator's flags: `true` is a bare flag, `String` is the flag's value. */
 function optionFlags(): string[] {
@@ -58,7 +60,15 @@ function findDrift(fresh: Map<string, string>, existing: Map<string, string>): s
   })
 }
 
+function chartSchemaText(): string {
+  return `${JSON.stringify(valuesSchema(), undefined, 2)}\n`
+}
+
 function check(): void {
+  if (readFileSync(join(root, chartSchema), 'utf8') !== chartSchemaText()) {
+    console.error(`${chartSchema} does not match src/schema; run \`node scripts/generate.ts\` and commit`)
+    process.exitCode = 1
+  }
   const scratch = mkdtempSync(join(tmpdir(), 'ashlar-generate-'))
   try {
     generate(scratch)
@@ -79,4 +89,5 @@ if (values.check) {
   // Emptied first, so that types of removed messages do not stay behind.
   rmSync(committed, { recursive: true, force: true })
   generate(committed)
+  writeFileSync(join(root, chartSchema), chartSchemaText())
 }

@@ -46,7 +46,9 @@ const LARGEST_ID = 4_294_967_294
 /** Of one filesystem only; the other has no such thing. */
 const ONLY_FOR: Readonly<Record<string, FsType>> = { bytesPerInode: 'ext4', reservedPercent: 'ext4', reflink: 'xfs' }
 
-const check = compile<StorageParameters>({ type: 'object', properties, additionalProperties: false })
+export const parametersSchema = { type: 'object', properties, additionalProperties: false } as const
+
+const check = compile<StorageParameters>(parametersSchema)
 
 /** Throws InvalidRequest that names each wrong key and what is allowed. */
 export function parseParameters(asked: string, given: Parameters): StorageParameters {

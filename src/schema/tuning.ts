@@ -45,7 +45,9 @@ const PAGE_KIB = 4
 /** The resizer adds facts about the claim on demand (--extra-modify-metadata). */
 const METADATA = 'csi.storage.k8s.io/'
 
-const check = compile<Tuning>({ type: 'object', properties, additionalProperties: false })
+export const tuningSchema = { type: 'object', properties, additionalProperties: false } as const
+
+const check = compile<Tuning>(tuningSchema)
 
 /** Throws InvalidRequest that names each wrong key and what is allowed. */
 export function parseTuning(asked: string, given: Parameters): Tuning {

@@ -13,7 +13,7 @@ import {
 import { homedir, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-export type Requirement = 'root' | 'loop' | 'tools' | 'ssh' | 'go' | 'csi-sanity'
+export type Requirement = 'root' | 'loop' | 'tools' | 'ssh' | 'go' | 'csi-sanity' | 'helm'
 
 const MIB = 1024 * 1024
 
@@ -35,9 +35,15 @@ export const TOOLS: readonly string[] = [
   'xfs_io',
 ]
 
+const cache = (...below: readonly string[]): string =>
+  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ashlar', ...below)
+
 /** Where scripts/setup puts csi-sanity; the version is in the name. */
-export const sanityBinary = (): string =>
-  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ashlar', 'bin', 'csi-sanity-v5.4.0')
+export const sanityBinary = (): string => cache('bin', 'csi-sanity-v5.4.0')
+
+/** Where scripts/setup puts helm, and Kubernetes' description of its API; the versions are in the names. */
+export const helmBinary = (): string => cache('bin', 'helm-v3.22.0')
+export const openApiFolder = (): string => cache('kubernetes-openapi-v1.36.3')
 
 const onPath = (command: string): boolean =>
   [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].some(directory => {
@@ -81,6 +87,10 @@ const CHECKS: Record<Requirement, () => string | undefined> = {
   go: () => (onPath('go') ? undefined : 'the go command is missing: run scripts/setup go'),
   'csi-sanity': () =>
     existsSync(sanityBinary()) ? undefined : `${sanityBinary()} is missing: run scripts/setup sanity`,
+  helm: () => {
+    const missing = [helmBinary(), openApiFolder()].filter(path => !existsSync(path))
+    return missing.length === 0 ? undefined : `${missing.join(', ')} missing: run scripts/setup helm`
+  },
 }
 
 /** Says what the first unmet requirement is, or undefined when all are met. */

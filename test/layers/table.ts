@@ -70,6 +70,7 @@ export const LAYERS: readonly Layer[] = [
   },
   { name: 'contract', needs: [], besideOthers: true, run: inProcess('test/contract/**/*.test.ts', 2 * MINUTE) },
   { name: 'meta', needs: [], besideOthers: true, run: inProcess('test/meta/**/*.test.ts', 2 * MINUTE) },
+  { name: 'chart', needs: ['helm'], run: perProcess('test/chart/**/*.test.ts', 10 * MINUTE) },
   { name: 'proto', needs: ['go'], run: perProcess('test/proto/**/*.test.ts', 5 * MINUTE) },
   {
     name: 'loop',
