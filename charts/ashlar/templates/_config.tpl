@@ -7,6 +7,7 @@
 {{- end }}
 
 {{- define "ashlar.config.pools" -}}
+{{- $_ := include "ashlar.check" . -}}
 {{- $config := deepCopy .Values.config -}}
 {{- $_ := set $config "endpoint" (include "ashlar.endpoint" .) -}}
 {{- $_ := set $config "pools" (include "ashlar.pools" . | fromJson) -}}
@@ -25,6 +26,7 @@
 {{- end }}
 
 {{- define "ashlar.config.node" -}}
+{{- $_ := include "ashlar.check" . -}}
 {{- if include "ashlar.isLocal" . }}{{ include "ashlar.config.pools" . }}
 {{- else -}}
 {{- $config := omit (deepCopy .Values.config) "pools" "defaultPool" "defaultTransport" "storage" "offerGetSnapshot" -}}
