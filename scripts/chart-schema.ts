@@ -186,6 +186,7 @@ export function valuesSchema(): Schema {
         podInfoOnMount: flag,
         storageCapacity: flag,
         annotations: strings,
+        labels: strings,
       }),
       ...workloads(),
       snapshots: choice('auto', true, false),

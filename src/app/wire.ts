@@ -9,6 +9,7 @@ import type { ControllerSite } from '../controller/site.ts'
 import type { Host } from '../host/host.ts'
 import { localHost } from '../host/local.ts'
 import { sshHost } from '../host/ssh.ts'
+import { withWholePaths } from '../linux/loop-paths.ts'
 import { resolveParents } from '../linux/path.ts'
 import { openJournal } from '../node/journal.ts'
 import { recover } from '../node/recover.ts'
@@ -126,7 +127,8 @@ export async function resolvePools(settings: Settings): Promise<Settings> {
 
 /** Pools and the node's own notes lie on disks that can die one by one. */
 export function hostOf({ pools, stateDir }: Settings): Host {
-  return localHost([stateDir, ...Object.values(pools).map(pool => pool.path)])
+  const host = localHost([stateDir, ...Object.values(pools).map(pool => pool.path)])
+  return withWholePaths(host, pools)
 }
 
 /** Where pools and targets are: this machine, or one that is reached with ssh. */

@@ -209,7 +209,16 @@ export function validateConfig(
 ): Validation<Config> {
   const shape = check(input)
   if (shape.problems.length > 0 || !('value' in shape)) return shape
-  const { pools, defaultPool, zone, region, iscsi: network, storage: far, ephemeral: scratch, selfPublish } = shape.value
+  const {
+    pools,
+    defaultPool,
+    zone,
+    region,
+    iscsi: network,
+    storage: far,
+    ephemeral: scratch,
+    selfPublish,
+  } = shape.value
   const [first, ...rest] = [
     ...Object.keys(pools)
       .filter(name => !isPoolName(name))

@@ -40,7 +40,12 @@ function answers(attachRequired: boolean | undefined): (path: string) => object 
   return path => table[path]
 }
 
-async function upgrade(t: TestContext, profile: string, attachRequired: boolean | undefined) {
+async function upgrade(
+  t: TestContext,
+  profile: string,
+  attachRequired: boolean | undefined,
+  more: readonly string[] = [],
+) {
   const answer = answers(attachRequired)
   const asked: string[] = []
   const server = createServer((request, response) => {
@@ -74,6 +79,7 @@ async function upgrade(t: TestContext, profile: string, attachRequired: boolean 
     '1.36.0',
     '--values',
     valuesOf(profile),
+    ...more,
   ]
   const child = spawn(helmBinary(), args, { env: { ...process.env, KUBECONFIG: kubeconfig, HOME: folder } })
   let text = ''
@@ -91,6 +97,15 @@ it('another profile names the CSIDriver, what cannot be changed, and the way out
   assert.match(text, /kubectl delete csidriver csi\.ashlar\.dev/)
   const back = await upgrade(t, 'iscsi-ssh', false)
   assert.match(back.text, /has attachRequired false, and this profile needs true/)
+})
+
+it('volumes of pods that were not offered before name the CSIDriver too', async t => {
+  const { code, text } = await upgrade(t, 'local', false, [
+    '--set',
+    'config.ephemeral.maxVolumes=4,config.ephemeral.maxVolumeMiB=64,config.ephemeral.maxTotalMiB=256',
+  ])
+  assert.notEqual(code, 0)
+  assert.match(text, /has volumeLifecycleModes \[Persistent\], and these values need \[Persistent, Ephemeral\]/)
 })
 
 it('the same profile, and a first installation, are taken', async t => {

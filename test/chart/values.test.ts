@@ -93,6 +93,15 @@ describe('switches', () => {
     assert.ok(!args.includes('--enable-capacity'))
   })
 
+  it('volumes of pods need a CSIDriver that says so', () => {
+    const limits = ['maxVolumes=4', 'maxVolumeMiB=64', 'maxTotalMiB=256'].map(each => `config.ephemeral.${each}`).join()
+    const { podInfoOnMount, volumeLifecycleModes } = only(objectsOf('local', ['--set', limits]), 'CSIDriver')[
+      'spec'
+    ] as Record<string, unknown>
+    assert.deepEqual([podInfoOnMount, volumeLifecycleModes], [true, ['Persistent', 'Ephemeral']])
+    refused('iscsi-ssh', /config\.ephemeral/, ['--set', limits])
+  })
+
   it('nothing of monitoring.coreos.com is there unless it is asked for', () => {
     const foreign = (profile: string) =>
       objectsOf(profile).filter(each => each.apiVersion === 'monitoring.coreos.com/v1')

@@ -13,6 +13,7 @@
 {{- fail "volumeAttributesClasses: profile local has none: the resizer speaks to one driver, and the volumes are on every node" }}
 {{- end }}
 {{- else }}
+{{- if $config.ephemeral }}{{ fail "config.ephemeral: pods' own volumes are files of the node; profile iscsi has pools on the storage host only" }}{{ end }}
 {{- if not (dig "iscsi" "portals" list $config) }}
 {{- fail "config.iscsi.portals: profile iscsi needs the addresses of the storage host, as [\"10.0.0.1:3260\"]" }}
 {{- end }}
@@ -50,6 +51,10 @@
 {{- $wanted := eq (include "ashlar.isLocal" .) "" -}}
 {{- if ne $was $wanted }}
 {{- fail (printf "profile: CSIDriver %s has attachRequired %t, and this profile needs %t, which cannot be changed. End the pods with its volumes, then: kubectl delete csidriver %s; and upgrade again. See docs/install.md, Upgrade" $name $was $wanted $name) }}
+{{- end }}
+{{- $modes := printf "[%s]" (dig "spec" "volumeLifecycleModes" (list "Persistent") $old | sortAlpha | reverse | join ", ") -}}
+{{- if ne $modes (include "ashlar.lifecycleModes" .) }}
+{{- fail (printf "config.ephemeral: CSIDriver %s has volumeLifecycleModes %s, and these values need %s, which cannot be changed. Then: kubectl delete csidriver %s; and upgrade again; running pods are not touched. See docs/install.md, Upgrade" $name $modes (include "ashlar.lifecycleModes" .) $name) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -38,6 +38,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- else }}{{ .Values.controller.replicas }}{{ end }}
 {{- end }}
 
+{{- define "ashlar.lifecycleModes" -}}[Persistent{{ if .Values.config.ephemeral }}, Ephemeral{{ end }}]{{- end }}
+
 {{/* Of whom the sidecars that call the API server are. */}}
 {{- define "ashlar.apiAccount" -}}
 {{ include "ashlar.fullname" . }}-{{ if include "ashlar.isLocal" . }}node{{ else }}controller{{ end }}
