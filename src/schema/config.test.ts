@@ -19,6 +19,7 @@ describe('the configuration', () => {
       stateDir: '/var/lib/ashlar/node',
       maxVolumesPerNode: 0,
       offerGetSnapshot: false,
+      selfPublish: false,
       maxConcurrentCalls: 16,
       drainSeconds: 25,
       defaultPool: 'default',

@@ -63,8 +63,8 @@ export interface Rule {
 export function parseObjects(text: string): KubeObject[] {
   return parseAllDocuments(text, { uniqueKeys: true }).flatMap(document => {
     if (document.errors[0]) throw document.errors[0]
-    const value: unknown = document.toJS()
-    return value === null ? [] : [value as KubeObject]
+    const value = document.toJS() as KubeObject | null
+    return value === null ? [] : [value]
   })
 }
 
