@@ -1,0 +1,28 @@
+// Bundles the mains for the images: one file each, and beside them what they read: the proto, and package.json for the version.
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { build } from 'esbuild'
+import manifest from '../package.json' with { type: 'json' }
+
+const root = resolve(import.meta.dirname, '..')
+const out = resolve(process.argv[2] ?? join(root, 'dist'))
+
+await build({
+  absWorkingDir: root,
+  entryPoints: ['controller', 'node', 'all-in-one', 'cli'].map(name => `src/bin/${name}.ts`),
+  outdir: join(out, 'dist/bin'),
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  minifySyntax: true,
+  legalComments: 'linked',
+  logLevel: 'warning',
+  // What was written as CommonJS asks for modules of Node by this name, protobufjs also behind an eval.
+  banner: { js: "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)" },
+})
+for (const name of ['controller', 'node', 'all-in-one', 'cli']) chmodSync(join(out, `dist/bin/${name}.js`), 0o755)
+mkdirSync(join(out, 'proto'), { recursive: true })
+copyFileSync(join(root, 'proto/csi.proto'), join(out, 'proto/csi.proto'))
+const { name, version, license } = manifest
+writeFileSync(join(out, 'package.json'), `${JSON.stringify({ name, version, license, type: 'module' })}\n`)
