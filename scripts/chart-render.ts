@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { helmBinary } from '../test/layers/requirements.ts'
+import { helmBinary } from '../hack/kube/chart.ts'
 
 const root = resolve(import.meta.dirname, '..')
 export const chartFolder = join(root, 'charts/ashlar')

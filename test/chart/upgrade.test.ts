@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it, type TestContext } from 'node:test'
+import { helmBinary } from '../../hack/kube/chart.ts'
 import { chartFolder, valuesOf } from '../../scripts/chart-render.ts'
-import { helmBinary } from '../layers/requirements.ts'
 
 const DRIVERS = '/apis/storage.k8s.io/v1/csidrivers'
 

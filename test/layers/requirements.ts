@@ -12,8 +12,10 @@ import {
 } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { isBuilt } from '../../hack/kube/binaries.ts'
+import { helmBinary } from '../../hack/kube/chart.ts'
 
-export type Requirement = 'root' | 'loop' | 'tools' | 'ssh' | 'go' | 'csi-sanity' | 'helm'
+export type Requirement = 'root' | 'loop' | 'tools' | 'ssh' | 'go' | 'csi-sanity' | 'helm' | 'kube'
 
 const MIB = 1024 * 1024
 
@@ -41,8 +43,7 @@ const cache = (...below: readonly string[]): string =>
 /** Where scripts/setup puts csi-sanity; the version is in the name. */
 export const sanityBinary = (): string => cache('bin', 'csi-sanity-v5.4.0')
 
-/** Where scripts/setup puts helm, and Kubernetes' description of its API; the versions are in the names. */
-export const helmBinary = (): string => cache('bin', 'helm-v3.22.0')
+/** Where scripts/setup puts Kubernetes' description of its API; the version is in the name. */
 export const openApiFolder = (): string => cache('kubernetes-openapi-v1.36.3')
 
 const onPath = (command: string): boolean =>
@@ -90,6 +91,12 @@ const CHECKS: Record<Requirement, () => string | undefined> = {
   helm: () => {
     const missing = [helmBinary(), openApiFolder()].filter(path => !existsSync(path))
     return missing.length === 0 ? undefined : `${missing.join(', ')} missing: run scripts/setup helm`
+  },
+  kube: () => {
+    const missing = ['go', 'etcd', 'openssl', 'setpriv', 'unshare'].filter(program => !onPath(program))
+    if (missing.length > 0) return `missing programs: ${missing.join(', ')}: run scripts/setup kube`
+    if (!existsSync(helmBinary())) return `${helmBinary()} is missing: it renders the chart`
+    return isBuilt() ? undefined : 'Kubernetes is not built: run scripts/setup kube'
   },
 }
 

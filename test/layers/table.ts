@@ -95,6 +95,12 @@ export const LAYERS: readonly Layer[] = [
   // One cluster does not keep two processors busy; its tests are as patient as several at once need.
   { name: 'iscsi', needs: ['root', 'csi-sanity'], run: perProcess('test/iscsi/**/*.test.ts', 600 * MINUTE, 2) },
   {
+    name: 'kube',
+    needs: ['root', 'tools', 'loop', 'kube'],
+    run: perProcess('test/kube/**/*.test.ts', 60 * MINUTE),
+    onlyByName: true,
+  },
+  {
     name: 'iscsi-long',
     needs: ['root'],
     run: perProcess('test/iscsi-long/**/*.test.ts', 600 * MINUTE),

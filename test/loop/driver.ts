@@ -30,6 +30,10 @@ export interface DriverOptions {
   poolOn?: PoolFilesystem
   /** Keeps one more process of each role, loaded and waiting: who kills hundreds waits less for the next. */
   spares?: boolean
+  /** The work folder, which the caller has made and removes; one of the driver's own when not given. */
+  folder?: string
+  /** The processes die with this one, however it dies. */
+  attached?: boolean
 }
 
 interface Process {
@@ -49,14 +53,17 @@ export class Driver {
   readonly roles: readonly Role[]
   readonly #config: object
   readonly #keepsSpares: boolean
+  readonly #launch: readonly string[]
   #folder: string | undefined
   #processes: Process[] = []
   #spares: Process[] = []
 
-  constructor({ split = false, config = {}, spares = false }: DriverOptions = {}) {
+  constructor({ split = false, config = {}, spares = false, folder, attached = false }: DriverOptions = {}) {
     this.roles = split ? ['controller', 'node'] : ['all-in-one']
     this.#config = config
     this.#keepsSpares = spares
+    this.#folder = folder
+    this.#launch = attached ? ['setpriv', '--pdeathsig', 'KILL', process.execPath] : [process.execPath]
   }
 
   /** The work folder; made when it is first asked for, because a file whose tests are all filtered out cleans nothing up. */
@@ -198,7 +205,9 @@ export class Driver {
     writeFileSync(config, JSON.stringify(this.#configOf(role)))
     const log = openSync(this.#file(role, 'log'), 'a')
     const preload = this.#keepsSpares ? ['--import', join(import.meta.dirname, 'spare.ts')] : []
-    const child = spawn(process.execPath, [...preload, join(ROOT, 'src', 'bin', `${role}.ts`), '--config', config], {
+    const [file = '', ...launch] = this.#launch
+    const main = join(ROOT, 'src', 'bin', `${role}.ts`)
+    const child = spawn(file, [...launch, ...preload, main, '--config', config], {
       cwd: this.folder,
       // CSI_ENDPOINT or NODE_ID from outside must not decide.
       env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] },
