@@ -10,7 +10,18 @@ const root = join(import.meta.dirname, '../..')
 const USAGE = 'usage: node hack/mutants/run.ts [PATTERN]   PATTERN: a regular expression on what is taken out'
 
 /** All that tests read; a copy, so that the sources are never broken. */
-const COPIED = ['src', 'test', 'proto', 'scripts', 'docs', 'package.json', 'tsconfig.json', 'ARCHITECTURE.md']
+const COPIED = [
+  'src',
+  'test',
+  'hack',
+  'charts',
+  'proto',
+  'scripts',
+  'docs',
+  'package.json',
+  'tsconfig.json',
+  'ARCHITECTURE.md',
+]
 
 function copyTree(): string {
   const copy = mkdtempSync(join(tmpdir(), 'ashlar-mutant-'))
