@@ -1,11 +1,10 @@
 // etcd, kube-apiserver and kube-controller-manager on 127.0.0.1: a cluster without nodes.
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePorts } from '../lab/ports.ts'
 import { Api, NAMESPACE } from './api.ts'
 import { pathOf } from './binaries.ts'
 import type { Folders } from './folder.ts'
@@ -29,21 +28,6 @@ const CONTROLLERS = [
 
 const READY_MS = 300_000
 const LOOK_MS = 100
-
-/** Ports that nobody had a moment ago; all are open at once, so they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  return await Promise.all(
-    servers.map(async server => {
-      await once(server, 'listening')
-      const address = server.address()
-      server.close()
-      await once(server, 'close')
-      if (address === null || typeof address === 'string') throw new Error('no port')
-      return address.port
-    }),
-  )
-}
 
 /** One certificate that is its own authority, and the key that signs the tokens of service accounts. */
 function makeKeys(folder: string): void {

@@ -205,9 +205,8 @@ async function requireNotStuck(reach: Reach, asked: string): Promise<void> {
 /** The far program ends with its input, and that ends with ours: also when we are killed. */
 async function hold(reach: Reach, command: Held, op: Op): Promise<() => Promise<void>> {
   const asked = describe(command, reach.name)
-  await requireConnected(reach, asked, op)
   await requireNotStuck(reach, asked)
-  // What a login shell prints would be taken for the echo; this fails then.
+  // What a login shell prints would be taken for the echo; this fails then, and when there is no connection.
   await run(reach, { ...runScript(':', []), timeoutMs: FILES_MS, onAbort: 'kill' }, op)
   const token = randomBytes(16).toString('hex')
   try {

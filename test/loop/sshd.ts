@@ -2,10 +2,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { freePort } from '../../hack/lab/ports.ts'
 import type { SshSettings } from '../../src/host/ssh-client.ts'
 
 export interface Sshd {
@@ -82,16 +82,6 @@ const configuration = (address: string, port: number, at: (name: string) => stri
     'MaxStartups 200',
     '',
   ].join('\n')
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
 
 /** Direct children: one for each connection. */
 function childrenOf(pid: number): number[] {
