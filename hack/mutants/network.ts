@@ -35,6 +35,12 @@ export const OVER_THE_NETWORK: readonly Mutant[] = [
     'test/loop/node-exports.test.ts',
   ),
   check(
+    'src/transports/iscsi/names.ts',
+    'the numbers that Linux makes disks of',
+    'return (lun & 0xff00) === 0xc100 ? lun ^ 0x4000 : lun',
+    'return lun === 0xc100 ? 1 : lun',
+  ),
+  check(
     'src/transports/iscsi/node-exports.ts',
     'the wait for all volumes of a node before it is let in',
     'missing: own.map(({ id }) => id).filter(id => !isThere(id)),',
@@ -120,7 +126,7 @@ export const OVER_THE_NETWORK: readonly Mutant[] = [
   check(
     'src/transports/iscsi/lio.ts',
     'the LUN that belongs to one publish',
-    'chooseLun: () => randomInt(1, LUNS)',
+    'chooseLun: () => usableLun(randomInt(1, LUNS))',
     'chooseLun: () => 1',
     'src/transports/iscsi/exporter.test.ts',
   ),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
-import { LUNS } from '../../src/transports/iscsi/names.ts'
+import { LUNS, usableLun } from '../../src/transports/iscsi/names.ts'
 import type { Shown } from '../../src/transports/iscsi/target.ts'
 import { WrongDevice } from '../../src/volume/errors.ts'
 import { GIB, testOp } from '../fixtures.ts'
@@ -222,6 +222,15 @@ eachTarget('chooseLun', ({ machine, ownLuns }) => {
     // So many of 20 are never the same: tgt draws among 16,000.
     assert.ok(numbers.size > 15, [...numbers].join())
     for (const lun of numbers) assert.ok(Number.isSafeInteger(lun) && lun > 0 && lun < LUNS, String(lun))
+  })
+
+  it('draws no number that Linux makes no disk of', () => {
+    const { target } = machine()
+    // One in 256 would be: of 10,000 none is by chance once in 10^17 times.
+    for (let round = 0; round < 10_000; round += 1) {
+      const lun = target.chooseLun([])
+      assert.equal(usableLun(lun), lun)
+    }
   })
 
   it('shows a volume that is published anew under the new number only', async () => {

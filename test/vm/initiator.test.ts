@@ -23,6 +23,7 @@ import {
   withBench,
 } from './initiator-bench.ts'
 import type { SeenDevice } from './initiator-talk.ts'
+import { unitNumbers } from './unit-numbers.ts'
 
 async function twoVolumes(bench: Bench): Promise<void> {
   const [one, two] = [await exported(bench, 'one'), await exported(bench, 'two')]
@@ -274,6 +275,7 @@ test('the initiator', async t => {
     await t.test('wants a volume as it was published: read-only or not', () => readOnly(bench))
     await t.test('begins anew where others have ended', () => leftovers(bench))
     await t.test('takes nothing away that is mounted, in whatever namespace', () => inUse(bench))
+    await t.test('makes disks of the units of all numbers that are drawn', () => unitNumbers(bench))
     await t.test('bears a cut cable, and lets go of what is lost', () => cableCut(bench))
   })
 })

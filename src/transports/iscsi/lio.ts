@@ -46,13 +46,13 @@ import {
 import { attributesOf, differences } from './lio-document.ts'
 import { nodeTargets } from './lio-node.ts'
 import { listUnits } from './lio-units.ts'
-import { LUNS, targetName, volumeOfTarget } from './names.ts'
+import { LUNS, targetName, usableLun, volumeOfTarget } from './names.ts'
 import type { ExportDocument, Right, Shown, Target, TargetKind } from './target.ts'
 
 export const lio: TargetKind = {
   runs: async () => true,
   open: (host: Host): Target => ({
-    chooseLun: () => randomInt(1, LUNS),
+    chooseLun: () => usableLun(randomInt(1, LUNS)),
     growsOnline: true,
     apply: (document, op) => apply(host, document, op),
     revoke: (target, initiator, op) => revoke(host, target, initiator, op),

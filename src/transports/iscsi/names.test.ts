@@ -1,8 +1,9 @@
 // Tests of names on the wire: what a node is called fits wherever the name has to go.
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { encodeVolumeId } from '../../volume/ids.ts'
 import { encodeNodeId, isIqn, parseNodeId } from '../../volume/node-id.ts'
-import { initiatorName } from './names.ts'
+import { initiatorName, lunOf, usableLun } from './names.ts'
 
 const idOf = (name: string): string => encodeNodeId({ name, initiator: initiatorName(name) })
 
@@ -27,5 +28,13 @@ it('no node that the settings allow has an id that CSI does not, and each comes 
       assert.ok(isIqn(initiatorName(name)), name)
       assert.equal(parseNodeId(id).name, name)
     }
+  }
+})
+
+it('no publish below the target of a node has a number that Linux makes no disk of', () => {
+  const id = encodeVolumeId('p', 'one')
+  for (let round = 0; round < 10_000; round += 1) {
+    const lun = lunOf(id, String(round))
+    assert.equal(usableLun(lun), lun)
   }
 })

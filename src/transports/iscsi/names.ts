@@ -45,11 +45,19 @@ export function poolOfNodeTarget(target: string): string | undefined {
 export const LUNS = 2 ** 31
 
 /**
+ * The same number, or another where Linux makes no disk: 0xc1 in bits 8 to 15 is what a well-known logical unit looks like
+ * (SPC-4 7.4; SCSI_W_LUN_BASE of the kernel), one number in 256.
+ */
+export function usableLun(lun: number): number {
+  return (lun & 0xff00) === 0xc100 ? lun ^ 0x4000 : lun
+}
+
+/**
  * The LUN of a volume below a node's target: of this publish only, and never another volume's. A disk that a node kept from
  * before would come to life again, and write, if its number was given away.
  */
 export function lunOf(id: VolumeId, nonce: string): number {
-  return Number.parseInt(digest(`ashlar lun ${id} ${nonce}`).slice(0, 8), 16) % LUNS || 1
+  return usableLun(Number.parseInt(digest(`ashlar lun ${id} ${nonce}`).slice(0, 8), 16) % LUNS || 1)
 }
 
 /** The volume of a pool that a unit with this serial number is. */
