@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
-import { LUNS, usableLun } from '../../src/transports/iscsi/names.ts'
+import { LUNS } from '../../src/transports/iscsi/names.ts'
 import type { Shown } from '../../src/transports/iscsi/target.ts'
 import { WrongDevice } from '../../src/volume/errors.ts'
 import { GIB, testOp } from '../fixtures.ts'
@@ -227,10 +227,7 @@ eachTarget('chooseLun', ({ machine, ownLuns }) => {
   it('draws no number that Linux makes no disk of', () => {
     const { target } = machine()
     // One in 256 would be: of 10,000 none is by chance once in 10^17 times.
-    for (let round = 0; round < 10_000; round += 1) {
-      const lun = target.chooseLun([])
-      assert.equal(usableLun(lun), lun)
-    }
+    for (let round = 0; round < 10_000; round += 1) assert.notEqual((target.chooseLun([]) >> 8) & 0xff, 0xc1)
   })
 
   it('shows a volume that is published anew under the new number only', async () => {
