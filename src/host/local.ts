@@ -1,19 +1,20 @@
 // The machine that this process runs on; the only file that starts processes, and the only one that reveals secrets.
+import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { execa } from 'execa'
-import { Cancelled, CommandFailed, Unavailable } from '../volume/errors.ts'
+import { CommandFailed, Unavailable } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import { Secret } from '../volume/secret.ts'
+import { cancelled, excerpt, hangs, tooLate } from './complaints.ts'
 import type { Command, Held, Host, Output } from './host.ts'
 import { isolateFiles } from './isolated-files.ts'
 import { localFiles } from './local-files.ts'
+import { keepEnd, MAX_OUTPUT } from './outputs.ts'
 
 /** Programs come from the system's own folders, whatever the environment of the driver says. */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const ENVIRONMENT = { env: { PATH, LC_ALL: 'C', LANG: 'C' }, extendEnv: false }
-/** A tool that prints more than this is not one of ours: the most is a direct read of 1 MiB. */
-const MAX_OUTPUT = 4 * 1024 * 1024
 /** After SIGTERM; a child in uninterruptible sleep survives SIGKILL too and is left behind after as long again. */
 const KILL_AFTER_MS = 1000
 
@@ -89,20 +90,6 @@ async function start(command: Command, op: Op): Promise<Outcome> {
   return { ...result, stdout: stdout(), stderr: stderr() }
 }
 
-/** Answers how to get the last MAX_OUTPUT bytes that the stream has brought. */
-function keepEnd(stream: Readable, encoding: BufferEncoding): () => string {
-  let chunks: Buffer[] = []
-  let length = 0
-  stream.on('data', (chunk: Buffer) => {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length <= 2 * MAX_OUTPUT) return
-    chunks = [Buffer.concat(chunks).subarray(-MAX_OUTPUT)]
-    length = MAX_OUTPUT
-  })
-  return () => Buffer.concat(chunks).subarray(-MAX_OUTPUT).toString(encoding)
-}
-
 /** A child in uninterruptible sleep cannot be killed: its caller gets an answer all the same, and it is counted. */
 async function orAbandon(
   command: Command,
@@ -136,10 +123,6 @@ function abandon(asked: string, running: Promise<unknown>, stuck: Stuck, op: Op)
     op.log.info({ command: asked, hanging: stuck.size }, 'a process that hung has ended')
   })
   return hangs(asked, 'the process does not even end when killed')
-}
-
-function hangs(asked: string, found: string): Unavailable {
-  return new Unavailable({ asked, found, next: 'check the device below it; it is gone, suspended or frozen' })
 }
 
 /** The program echoes a line as soon as it runs, and ends with our end of its pipe: also when we are killed. */
@@ -189,6 +172,50 @@ async function unlessGivenUp<T>(answer: Promise<T>, timeoutMs: number, { signal 
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', leave)
+  }
+}
+
+/** A program that is talked to. */
+export interface Conversation {
+  say(text: string | Secret): void
+  /** Ends its input. */
+  end(): void
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Its exit code. The pipes may outlive it: ssh's shared connection has them too. */
+  readonly ended: Promise<number | undefined>
+  /** Whether our process waits for it before it ends. */
+  hold(isHeld: boolean): void
+}
+
+/** Starts a program that is talked to for as long as it lives, and that ends with its input: also when we are killed. */
+export function converse(file: string, args: readonly string[]): Conversation {
+  const {
+    nodeChildProcess: child,
+    stdin,
+    stdout,
+    stderr,
+  } = execa(file, args, {
+    ...ENVIRONMENT,
+    reject: false,
+    buffer: false,
+    detached: true,
+    cleanup: false,
+  })
+  stdin.on('error', () => undefined) // its exit code tells why
+  return {
+    say: text => stdin.write(text instanceof Secret ? text.reveal() : text),
+    end: () => stdin.end(),
+    stdout,
+    stderr,
+    ended: new Promise(resolve => {
+      child.once('exit', code => resolve(code ?? undefined))
+      child.once('error', () => resolve(undefined))
+    }),
+    hold(isHeld) {
+      const pipes = [stdin, stdout, stderr].filter(each => each instanceof Socket)
+      for (const each of [child, ...pipes]) isHeld ? each.ref() : each.unref()
+    },
   }
 }
 
@@ -254,14 +281,6 @@ function meaningOf(command: Command, asked: string, outcome: Outcome): Output {
   return { code: exitCode, stdout, stderr }
 }
 
-function tooLate(asked: string, timeoutMs: number): Unavailable {
-  return new Unavailable({ asked, found: `no answer within ${timeoutMs} ms`, next: 'check the device and try again' })
-}
-
-function cancelled(asked: string): Cancelled {
-  return new Cancelled({ asked, found: 'the caller went away', next: 'call again' })
-}
-
 /** The command as it may appear in logs and errors: secrets as ***. */
 function describe(command: Pick<Command, 'file' | 'args'>): string {
   return [command.file, ...command.args.map(arg => String(arg))].join(' ')
@@ -271,9 +290,4 @@ function describe(command: Pick<Command, 'file' | 'args'>): string {
 function hide(command: Command, text: string): string {
   const secrets = [...command.args, command.stdin].filter(each => each instanceof Secret).map(each => each.reveal())
   return secrets.filter(each => each !== '').reduce((rest, each) => rest.replaceAll(each, '***'), text)
-}
-
-function excerpt(text: string): string {
-  const line = text.trim().replace(/\s+/g, ' ')
-  return line.length > 400 ? `${line.slice(0, 400)}...` : line || 'no output'
 }

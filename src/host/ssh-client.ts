@@ -1,9 +1,12 @@
 // The ssh(1) of OpenSSH: how it is called, and what its complaints mean.
+import { randomBytes } from 'node:crypto'
 import { type Finding, InvalidRequest } from '../volume/errors.ts'
 import { type Op, steady } from '../volume/op.ts'
 import { orAborted } from '../volume/within.ts'
 import type { Command, Held, Host, Output } from './host.ts'
+import { converse } from './local.ts'
 import { localFiles } from './local-files.ts'
+import { keepShells, shellLine } from './ssh-shells.ts'
 
 export interface SshSettings {
   /** Name or address of the machine. */
@@ -40,8 +43,10 @@ export interface SshClient {
   connect(op: Op): Promise<Output | undefined>
   /** Runs a line in the login shell over there; any exit code is an answer. */
   run(line: string, call: ClientCall, op: Parameters<Host['run']>[1]): Promise<Output>
+  /** The same in a shell that stays there, when one has time. Secrets may be in the input, and in no line. */
+  runInShell(line: string, call: ClientCall, op: Parameters<Host['run']>[1]): Promise<Output>
   hold(line: string, call: Pick<Held, 'timeoutMs'>, op: Parameters<Host['hold']>[1]): ReturnType<Host['hold']>
-  /** Ends the shared connection. */
+  /** Ends the shells and the shared connection. */
   close(op: Parameters<Host['run']>[1]): Promise<void>
 }
 
@@ -56,15 +61,26 @@ export function sshClient(settings: SshSettings, local: Host): SshClient {
   }
   let answeredAt = Number.NEGATIVE_INFINITY
   let connecting: Promise<Output> | undefined
-  const run: SshClient['run'] = async (line, call, op) => {
-    await ready()
-    const args = [...options, settings.address, line]
-    const output = await local.run({ file: SSH, args, okCodes: ANY_CODE, ...call }, op)
+  const told = (output: Output): Output => {
     answeredAt = output.code === SSH_FAILED ? Number.NEGATIVE_INFINITY : performance.now()
     return output
   }
+  const run: SshClient['run'] = async (line, call, op) => {
+    await ready()
+    const args = [...options, settings.address, line]
+    return told(await local.run({ file: SSH, args, okCodes: ANY_CODE, ...call }, op))
+  }
+  const shells = keepShells(
+    () => converse(SSH, [...options, settings.address, shellLine()]),
+    () => randomBytes(16).toString('hex'),
+  )
   return {
     run,
+    async runInShell(line, call, op) {
+      await ready()
+      const output = await shells.run(line, call, op)
+      return output ? told(output) : await run(line, call, op)
+    },
     async connect(op) {
       if (performance.now() - answeredAt < FRESH_MS) return undefined
       // For all who wait for it, whoever of them goes away.
@@ -79,6 +95,7 @@ export function sshClient(settings: SshSettings, local: Host): SshClient {
       return await local.hold({ file: SSH, args: [...options, settings.address, line], timeoutMs }, op)
     },
     async close(op) {
+      shells.close()
       const args = [...options, '-O', 'exit', settings.address]
       await local.run({ file: SSH, args, okCodes: ANY_CODE, timeoutMs: 10_000, onAbort: 'kill' }, op)
     },

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Cancelled, CommandFailed, Unavailable } from '../volume/errors.ts'
 import { type Op, SILENT, steady } from '../volume/op.ts'
 import { Secret } from '../volume/secret.ts'
+import { cancelled, excerpt, hangs, tooLate } from './complaints.ts'
 import type { Command, Held, Host, Output } from './host.ts'
 import { localHost } from './local.ts'
 import {
@@ -126,7 +127,10 @@ async function runKillable(reach: Reach, { command, words, token, asked }: Asked
   const withInput = { ...call, ...(stdin !== undefined && { stdin }) }
   let output: Output | undefined
   try {
-    output = await reach.client.run(killableLine(words, token, timeoutMs), withInput, { ...op, signal: giveUp.signal })
+    output = await reach.client.runInShell(killableLine(words, token, timeoutMs), withInput, {
+      ...op,
+      signal: giveUp.signal,
+    })
   } catch (error) {
     kill()
     const isEndless = error instanceof CommandFailed
@@ -154,7 +158,7 @@ async function tellEnd(
     throw hangs(asked, 'the process does not even end when killed')
   }
   if (op.signal.aborted) throw cancelled(asked)
-  throw new Unavailable({ asked, found: `no answer within ${timeoutMs} ms`, next: 'check the device and try again' })
+  throw tooLate(asked, timeoutMs)
 }
 
 /** It runs in a session of its own, and leaves its result in files: whoever goes, it comes to its end. */
@@ -250,10 +254,11 @@ function judge(command: Command, asked: string, output: Output): Output {
   if (code === 127 && /^(?:env|timeout): .*: No such file or directory\s*$/m.test(stderr)) {
     throw new Unavailable({ asked, found: `${command.file} is not installed`, next: 'install it on that machine' })
   }
-  const line = (stderr || stdout).trim().replace(/\s+/g, ' ')
-  const excerpt = line.length > 400 ? `${line.slice(0, 400)}...` : line || 'no output'
   // Some tools repeat their input when they complain about it.
-  const found = command.stdin instanceof Secret ? 'what it printed is not shown, for it was given a secret' : excerpt
+  const found =
+    command.stdin instanceof Secret
+      ? 'what it printed is not shown, for it was given a secret'
+      : excerpt(stderr || stdout)
   throw new CommandFailed({ asked, found: `exit code ${code}: ${found}`, next: 'see the log', code })
 }
 
@@ -270,12 +275,4 @@ function wordsOf({ file, args }: Pick<Command, 'file' | 'args'>): string[] {
 
 function describe({ file, args }: Pick<Command, 'file' | 'args'>, name: string): string {
   return `${[file, ...args.map(String)].join(' ')} on ${name}`
-}
-
-function cancelled(asked: string): Cancelled {
-  return new Cancelled({ asked, found: 'the caller went away', next: 'call again' })
-}
-
-function hangs(asked: string, found: string): Unavailable {
-  return new Unavailable({ asked, found, next: 'check the device below it; it is gone, suspended or frozen' })
 }

@@ -13,6 +13,10 @@ export class Secret {
     return new Secret(parts.map(part => (part instanceof Secret ? part.#value : part)).join(''))
   }
 
+  get byteLength(): number {
+    return Buffer.byteLength(this.#value)
+  }
+
   reveal(): string {
     return this.#value
   }
