@@ -43,8 +43,8 @@ export interface SshClient {
   connect(op: Op): Promise<Output | undefined>
   /** Runs a line in the login shell over there; any exit code is an answer. */
   run(line: string, call: ClientCall, op: Parameters<Host['run']>[1]): Promise<Output>
-  /** The same in a shell that stays there, when one has time. Secrets may be in the input, and in no line. */
-  runInShell(line: string, call: ClientCall, op: Parameters<Host['run']>[1]): Promise<Output>
+  /** The same in a shell that stays there, when one has time, and `alone` otherwise. No secrets may be in a line. */
+  runInShell(line: string, alone: string, call: ClientCall, op: Parameters<Host['run']>[1]): Promise<Output>
   hold(line: string, call: Pick<Held, 'timeoutMs'>, op: Parameters<Host['hold']>[1]): ReturnType<Host['hold']>
   /** Ends the shells and the shared connection. */
   close(op: Parameters<Host['run']>[1]): Promise<void>
@@ -76,10 +76,10 @@ export function sshClient(settings: SshSettings, local: Host): SshClient {
   )
   return {
     run,
-    async runInShell(line, call, op) {
+    async runInShell(line, alone, call, op) {
       await ready()
       const output = await shells.run(line, call, op)
-      return output ? told(output) : await run(line, call, op)
+      return output ? told(output) : await run(alone, call, op)
     },
     async connect(op) {
       if (performance.now() - answeredAt < FRESH_MS) return undefined

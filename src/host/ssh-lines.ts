@@ -34,6 +34,14 @@ export function killableLine(words: readonly string[], token: string, timeoutMs:
   return framed(token, '$?', programLine([...patience, ...words], [`${MARK}=${token}`]))
 }
 
+/**
+ * Runs a script in the shell that reads this, whose environment is the one above: no program is started but those that the
+ * script names. They are found by `killLine` too, and have no deadline of their own.
+ */
+export function scriptLine(script: string, args: readonly string[], token: string): string {
+  return framed(token, '$?', `(export ${MARK}=${token}; set -- ${args.map(quote).join(' ')}\n${script}\n)`)
+}
+
 /** Nothing but the program reads the input or prints: it ends with the one, and its echo is the other. */
 export function heldLine(words: readonly string[], token: string): string {
   return `exec ${programLine(words, [`${MARK}=${token}`])}`

@@ -26,6 +26,7 @@ import {
   lastingLine,
   NO_RESULT,
   readResult,
+  scriptLine,
 } from './ssh-lines.ts'
 
 export interface SshHost extends Host {
@@ -69,6 +70,7 @@ export function sshHost(settings: SshSettings): SshHost {
             ...(encoding !== undefined && { encoding }),
           },
           quiet,
+          token => scriptLine(script, args, token),
         ),
       reach.name,
     ),
@@ -78,7 +80,8 @@ export function sshHost(settings: SshSettings): SshHost {
   }
 }
 
-async function run(reach: Reach, command: Command, op: Op): Promise<Output> {
+/** `lineOf`: for a shell that stays over there, where a whole program would be more than it takes. */
+async function run(reach: Reach, command: Command, op: Op, lineOf?: (token: string) => string): Promise<Output> {
   const asked = describe(command, reach.name)
   if (command.onAbort === 'kill' && op.signal.aborted) throw cancelled(asked)
   await requireConnected(reach, asked, command.onAbort === 'kill' ? op : steady(op))
@@ -88,7 +91,7 @@ async function run(reach: Reach, command: Command, op: Op): Promise<Output> {
   const started = performance.now()
   const output =
     command.onAbort === 'kill'
-      ? await runKillable(reach, { command, words, token, asked }, op)
+      ? await runKillable(reach, { command, words, token, asked, line: lineOf?.(token) }, op)
       : await runLasting(reach, { command, words, token, asked }, op)
   op.log.debug({ command: asked, code: output.code, ms: Math.round(performance.now() - started) }, 'command')
   return judge(command, asked, output)
@@ -107,13 +110,15 @@ interface Asked {
   /** Names this very call, over there too. */
   readonly token: string
   readonly asked: string
+  /** That says the same as the words, to a shell that stays over there. */
+  readonly line?: string | undefined
 }
 
 /**
  * Killing the client would leave the command to itself; and what it prints goes by way of the shared connection, which
  * keeps our pipes open until it ends. So it is killed over there first.
  */
-async function runKillable(reach: Reach, { command, words, token, asked }: Asked, op: Op): Promise<Output> {
+async function runKillable(reach: Reach, { command, words, token, asked, line }: Asked, op: Op): Promise<Output> {
   const { stdin, encoding, timeoutMs } = command
   const over = AbortSignal.any([op.signal, AbortSignal.timeout(timeoutMs)])
   const giveUp = new AbortController()
@@ -127,7 +132,8 @@ async function runKillable(reach: Reach, { command, words, token, asked }: Asked
   const withInput = { ...call, ...(stdin !== undefined && { stdin }) }
   let output: Output | undefined
   try {
-    output = await reach.client.runInShell(killableLine(words, token, timeoutMs), withInput, {
+    const alone = killableLine(words, token, timeoutMs)
+    output = await reach.client.runInShell(line ?? alone, alone, withInput, {
       ...op,
       signal: giveUp.signal,
     })
