@@ -288,7 +288,7 @@ export class Cluster {
   }
 
   #settingsOf(name: HostName): object {
-    const { target, chap = 'none', iscsi, portals = ['10.77.0.1:3260'] } = this.options
+    const { target, chap = 'none', iscsi, portals = ['10.77.0.1:3260'], maxConcurrentCalls } = this.options
     const shared = { ...(chap !== 'none' && { chap, chapKeyFile: `${SHARE}/conf/chap.key` }), ...iscsi }
     return {
       endpoint: `tcp://0.0.0.0:${PORT}`,
@@ -298,6 +298,7 @@ export class Cluster {
       pools: { default: { type: 'file', path: '/srv/pool', overcommit: 100 } },
       defaultTransport: 'iscsi',
       maxVolumesPerNode: this.options.maxVolumesPerNode ?? 0,
+      ...(maxConcurrentCalls !== undefined && { maxConcurrentCalls }),
       iscsi: name === 'storage' ? { target, portals, ...shared } : shared,
       ...(name === 'storage' && this.#storage && { storage: this.#storage }),
       log: { level: 'debug' },

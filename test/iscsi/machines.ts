@@ -24,6 +24,8 @@ export interface ClusterOptions {
   /** Without it the storage host offers its address on san0. */
   readonly portals?: readonly string[]
   readonly maxVolumesPerNode?: number
+  /** For hosts that are too slow for the default. */
+  readonly maxConcurrentCalls?: number
   /** Of the storage host, with the pool. */
   readonly disk?: DiskSpec
   readonly nodes?: readonly NodeName[]

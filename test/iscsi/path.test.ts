@@ -249,6 +249,8 @@ test('a node, its volumes, and what comes between them', async t => {
     target: 'lio',
     chap: 'mutual',
     nodes: [NODE],
+    // An emulated processor that does sixteen things at once does each of them too slowly for any limit of time.
+    maxConcurrentCalls: 4,
     portals: ['10.77.0.1:3260', '10.77.1.1:3260'],
     iscsi: { replacementTimeoutSeconds: REPLACEMENT, loginTimeoutSeconds: LOGIN },
   } as const
