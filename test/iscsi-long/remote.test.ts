@@ -1,10 +1,10 @@
 // The controller on a machine of its own: it reaches the storage host, its pool and its LIO with ssh.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { type Cluster, withCluster } from '../iscsi/cluster.ts'
+import { A, begin, statusOf, stop } from '../iscsi/moving.ts'
+import { NetVolume } from '../iscsi/volume.ts'
 import { waitUntil } from '../patience.ts'
-import { type Cluster, withCluster } from './cluster.ts'
-import { A, begin, statusOf, stop } from './moving.ts'
-import { NetVolume } from './volume.ts'
 
 async function live(cluster: Cluster): Promise<void> {
   const volume = await new NetVolume(cluster, { name: 'far' }).create()
