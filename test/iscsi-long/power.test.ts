@@ -39,7 +39,7 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
   for (let round = 0; round < rounds(1, 20); round += 1) {
     const writers = inUse.map((volume, n) => ({ volume, writer: `power-${round}-${n}` }))
     const from = round * 1_000_000 + 1
-    await Promise.all(writers.map(({ volume, writer }) => startWriter(cluster, A, writer, volume, from)))
+    await FEW.map(writers, ({ volume, writer }) => startWriter(cluster, A, writer, volume, from))
     await cluster.machine('storage').crash()
     const before = await Promise.all(writers.map(({ writer }) => statusOf(cluster, A, writer)))
     const cutAt = performance.now()
@@ -48,13 +48,10 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     await cluster.startDriver('storage')
     await waitUntil('every export', async () => (await exportsOf(cluster)) === exported)
     const exportedAt = performance.now()
-    await Promise.all(
-      writers.map(
-        async ({ writer }, n) =>
-          await waitUntil(
-            `writes of ${writer}`,
-            async () => (await statusOf(cluster, A, writer)).acknowledged > (before[n]?.acknowledged ?? 0) + 3,
-          ),
+    await FEW.map(writers, ({ writer }, n) =>
+      waitUntil(
+        `writes of ${writer}`,
+        async () => (await statusOf(cluster, A, writer)).acknowledged > (before[n]?.acknowledged ?? 0) + 3,
       ),
     )
     const took = [bootedAt - cutAt, exportedAt - bootedAt, performance.now() - exportedAt].map(ms =>
@@ -63,7 +60,7 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     t.diagnostic(
       `round ${round}: booted after ${took[0]} s, ${exported} exports after another ${took[1]} s, all ${used} writers went on after another ${took[2]} s`,
     )
-    await Promise.all(writers.map(({ volume, writer }) => requireWritten(cluster, writer, volume, from)))
+    await FEW.map(writers, ({ volume, writer }) => requireWritten(cluster, writer, volume, from))
   }
   await FEW.map(inUse, each => each.downOnNode(A))
   await FEW.map(volumes, async each => {
