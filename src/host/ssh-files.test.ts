@@ -44,3 +44,33 @@ it('facts are read with any device number and size', async () => {
     ['directory', 'block', 'other', 'other'],
   )
 })
+
+it('only what changes nothing may go on after its caller', async () => {
+  const questions: string[] = []
+  let name = ''
+  const files = sshFiles(async (_script, _args, { isQuestion = false } = {}) => {
+    if (isQuestion) questions.push(name)
+    return { code: 0, stdout: '0 0 0 0 0 0 0 0', stderr: '' }
+  }, 'there')
+  const calls = {
+    read: () => files.read('/x'),
+    list: () => files.list('/x'),
+    facts: () => files.facts('/x'),
+    space: () => files.space('/x'),
+    createExclusive: () => files.createExclusive('/x', ''),
+    replace: () => files.replace('/x', ''),
+    write: () => files.write('/x', ''),
+    link: () => files.link('/x', '/y'),
+    readLink: () => files.readLink('/x'),
+    createSparse: () => files.createSparse('/x', 1n),
+    makeDirectory: () => files.makeDirectory('/x'),
+    rename: () => files.rename('/x', '/y'),
+    removeFile: () => files.removeFile('/x'),
+    removeDirectory: () => files.removeDirectory('/x'),
+  } satisfies Record<keyof typeof files, () => Promise<unknown>>
+  for (const [each, call] of Object.entries(calls)) {
+    name = each
+    await call()
+  }
+  assert.deepEqual(questions, ['read', 'list', 'facts', 'space', 'readLink'])
+})

@@ -4,12 +4,13 @@ import { dirname } from 'node:path'
 import type { Secret } from '../volume/secret.ts'
 import type { Command, FileFacts, HostFiles, Output } from './host.ts'
 
+interface ShellOptions extends Pick<Command, 'stdin' | 'encoding'> {
+  /** It changes nothing, so it does not matter when it ends if nobody waits for it any more. */
+  readonly isQuestion?: boolean
+}
+
 /** Runs a script of sh with these arguments; any exit code is an answer. */
-export type Shell = (
-  script: string,
-  args: readonly string[],
-  options?: Pick<Command, 'stdin' | 'encoding'>,
-) => Promise<Output>
+export type Shell = (script: string, args: readonly string[], options?: ShellOptions) => Promise<Output>
 
 /** As strerror(3) words them in the C locale; coreutils ends its complaints with one. */
 const ERRNO: Readonly<Record<string, string>> = {
@@ -79,14 +80,13 @@ const REMOVE_DIRECTORY = 'exec rmdir -- "$1"'
 
 /** Answers and errors are those of src/host/local-files.ts. `name`: of the machine, for messages. */
 export function sshFiles(shell: Shell, name: string): HostFiles {
-  type Options = Parameters<Shell>[2]
-  const ask = async (script: string, args: readonly string[], options?: Options): Promise<string> => {
+  const ask = async (script: string, args: readonly string[], options?: ShellOptions): Promise<string> => {
     const { code, stdout, stderr } = await shell(script, args, options)
     if (code === 0) return stdout
     throw systemError(stderr, `${args[0]} on ${name}`)
   }
-  const look = async (script: string, path: string, options?: Options) =>
-    await unless(ABSENT, ask(script, [path], options))
+  const look = async (script: string, path: string, options?: ShellOptions) =>
+    await unless(ABSENT, ask(script, [path], { ...options, isQuestion: true }))
   const draftOf = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`
   return {
     read: path => look(READ, path),
@@ -97,7 +97,10 @@ export function sshFiles(shell: Shell, name: string): HostFiles {
       return text === undefined ? undefined : parseFacts(text)
     },
     async space(path) {
-      const [size = 0n, total = 0n, available = 0n] = (await ask(SPACE, [path])).trim().split(' ').map(BigInt)
+      const [size = 0n, total = 0n, available = 0n] = (await ask(SPACE, [path], { isQuestion: true }))
+        .trim()
+        .split(' ')
+        .map(BigInt)
       return { total: total * size, available: available * size }
     },
     createExclusive: async (path, content) =>
@@ -123,10 +126,10 @@ export function sshFiles(shell: Shell, name: string): HostFiles {
     rename: async (from, to) =>
       (await unless(['ENOTEMPTY', 'EEXIST'], ask(RENAME, [from, to, dirname(from), dirname(to)]))) !== undefined,
     removeFile: async path => {
-      await look(REMOVE_FILE, path)
+      await unless(ABSENT, ask(REMOVE_FILE, [path]))
     },
     removeDirectory: async path => {
-      await look(REMOVE_DIRECTORY, path)
+      await unless(ABSENT, ask(REMOVE_DIRECTORY, [path]))
     },
   }
 }

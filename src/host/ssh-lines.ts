@@ -36,7 +36,7 @@ export function killableLine(words: readonly string[], token: string, timeoutMs:
 
 /**
  * Runs a script in the shell that reads this, whose environment is the one above: no program is started but those that the
- * script names. They are found by `killLine` too, and have no deadline of their own.
+ * script names. `killLine` finds those, but not the shell between two of them, and there is no deadline.
  */
 export function scriptLine(script: string, args: readonly string[], token: string): string {
   return framed(token, '$?', `(export ${MARK}=${token}; set -- ${args.map(quote).join(' ')}\n${script}\n)`)

@@ -58,7 +58,7 @@ export function sshHost(settings: SshSettings): SshHost {
   return {
     name: reach.name,
     files: sshFiles(
-      (script, args, { stdin, encoding } = {}) =>
+      (script, args, { stdin, encoding, isQuestion = false } = {}) =>
         run(
           reach,
           {
@@ -70,7 +70,7 @@ export function sshHost(settings: SshSettings): SshHost {
             ...(encoding !== undefined && { encoding }),
           },
           quiet,
-          token => scriptLine(script, args, token),
+          isQuestion ? token => scriptLine(script, args, token) : undefined,
         ),
       reach.name,
     ),
@@ -80,7 +80,10 @@ export function sshHost(settings: SshSettings): SshHost {
   }
 }
 
-/** `lineOf`: for a shell that stays over there, where a whole program would be more than it takes. */
+/**
+ * `lineOf`: for a shell that stays over there, where a whole program would be more than it takes. Only for questions: what
+ * such a line changes could still change after its caller has given up, or we have ended.
+ */
 async function run(reach: Reach, command: Command, op: Op, lineOf?: (token: string) => string): Promise<Output> {
   const asked = describe(command, reach.name)
   if (command.onAbort === 'kill' && op.signal.aborted) throw cancelled(asked)
