@@ -45,25 +45,22 @@ export function keepShells(start: () => Conversation, newSeal: () => string): Sh
   }
 
   function open(): Shell {
-    const shell = new Shell(start())
+    const shell = new Shell(start(), () => all.delete(shell))
     all.add(shell)
-    void shell.over.then(() => all.delete(shell))
     return shell
   }
 }
 
 class Shell {
-  /** Nothing is asked of it any more. */
-  readonly over: Promise<void>
   readonly #talk: Conversation
-  readonly #end = Promise.withResolvers<void>()
+  readonly #forget: () => void
   #idle: NodeJS.Timeout | undefined
-  #isOver = false
   isBusy = false
 
-  constructor(talk: Conversation) {
+  /** `forget` is called when nothing may be asked of it any more. */
+  constructor(talk: Conversation, forget: () => void) {
     this.#talk = talk
-    this.over = this.#end.promise
+    this.#forget = forget
     void talk.ended.then(() => this.end())
   }
 
@@ -105,7 +102,6 @@ class Shell {
   }
 
   #rest(): void {
-    if (this.#isOver) return
     this.isBusy = false
     this.#talk.hold(false)
     this.#idle = setTimeout(() => this.end(), IDLE_MS).unref()
@@ -113,12 +109,10 @@ class Shell {
 
   /** Over there the end of its input ends it, after the line that it runs. */
   end(): void {
-    this.#isOver = true
-    this.isBusy = true
-    this.#talk.hold(false)
     clearTimeout(this.#idle)
+    this.#forget()
+    this.#talk.hold(false)
     this.#talk.end()
-    this.#end.resolve()
   }
 }
 

@@ -1,24 +1,15 @@
 // Shells that stay on a machine behind ssh: one command after the other, and no trace of one in the next.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { after, before, it } from 'node:test'
-import { type SshHost, sshHost } from '../../src/host/ssh.ts'
+import { join } from 'node:path'
+import { it } from 'node:test'
 import { Secret } from '../../src/volume/secret.ts'
 import { isAlive, sh } from '../contract/host-commands.ts'
 import { failure, testOp } from '../fixtures.ts'
 import { waitUntil } from '../patience.ts'
-import { type Sshd, startSshd } from './sshd.ts'
+import { farHost } from './far-host.ts'
 
-let sshd: Sshd
-let host: SshHost
-before(async () => {
-  sshd = await startSshd()
-  host = sshHost(sshd.settings)
-})
-after(async () => {
-  await host.close()
-  await sshd.end()
-})
+const far = farHost()
 
 const processes = (pattern: string): string[] => {
   const { stdout } = spawnSync('pgrep', ['-f', pattern], { encoding: 'utf8' })
@@ -26,9 +17,9 @@ const processes = (pattern: string): string[] => {
 }
 /** The process of the shell that serves over there: it leads a session. */
 const session = async (): Promise<string> =>
-  (await host.run(sh('cut -d" " -f6 /proc/self/stat'), testOp())).stdout.trim()
+  (await far.host.run(sh('cut -d" " -f6 /proc/self/stat'), testOp())).stdout.trim()
 const answer = async (script: string, options: Parameters<typeof sh>[1] = {}) =>
-  (await host.run(sh(script, options), testOp())).stdout
+  (await far.host.run(sh(script, options), testOp())).stdout
 
 it('one serves one command after the other', async () => {
   const first = await session()
@@ -68,6 +59,13 @@ it('a command that prints without end is ended', async () => {
   assert.equal(await answer('echo on'), 'on\n')
 })
 
+it('none keeps a process alive that has nothing more to ask', async () => {
+  const asker = join(import.meta.dirname, 'ssh-asker.ts')
+  const env = { ...process.env, SSH_SETTINGS: JSON.stringify(far.sshd.settings) }
+  const { status, stdout } = spawnSync(process.execPath, [asker], { env, encoding: 'utf8', timeout: 40_000 })
+  assert.deepEqual([status, stdout], [0, 'Linux\n'])
+})
+
 it('all end when the connection is closed, and there are never more than four', async () => {
   const numbers = Array.from({ length: 8 }, (_, n) => n)
   const answers = await Promise.all(numbers.map(n => answer(`sleep 0.5; echo ${n} $(cut -d" " -f6 /proc/self/stat)`)))
@@ -78,7 +76,7 @@ it('all end when the connection is closed, and there are never more than four', 
   )
   const stayed = new Set(pairs.flatMap(([, pid]) => (pid !== undefined && isAlive(pid) ? [pid] : [])))
   assert.equal(stayed.size, 4)
-  await host.close()
+  await far.host.close()
   for (const pid of stayed) await waitUntil('its end', () => !isAlive(pid))
   assert.equal(await answer('echo again'), 'again\n')
 })

@@ -5,39 +5,30 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { after, before, describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import type { Command, Host, HostFiles } from '../../src/host/host.ts'
-import { type SshHost, sshHost } from '../../src/host/ssh.ts'
+import { sshHost } from '../../src/host/ssh.ts'
 import type { SshSettings } from '../../src/host/ssh-client.ts'
 import { Secret } from '../../src/volume/secret.ts'
 import { hostCommandsContract, isAlive, NOTE, pidIn, sh } from '../contract/host-commands.ts'
 import { hostFilesContract } from '../contract/host-files.ts'
 import { failure, recordingLogger, temporaryFolder, testOp } from '../fixtures.ts'
 import { waitUntil } from '../patience.ts'
-import { type Sshd, startSshd } from './sshd.ts'
+import { farHost } from './far-host.ts'
 
-let sshd: Sshd
-let host: SshHost
-before(async () => {
-  sshd = await startSshd()
-  host = sshHost(sshd.settings)
-})
-after(async () => {
-  await host.close()
-  await sshd.end()
-})
+const far = farHost()
 
 const leftovers = (): string[] => readdirSync('/run').filter(name => name.startsWith('ashlar-ssh.'))
 
 // The host is made when the tests begin.
-const files = new Proxy({} as HostFiles, { get: (_, name) => host.files[name as keyof HostFiles] })
+const files = new Proxy({} as HostFiles, { get: (_, name) => far.host.files[name as keyof HostFiles] })
 describe('files of a machine behind ssh', () => {
   for (const [what, run] of Object.entries(hostFilesContract(files))) it(what, run)
 })
 
 const commands: Pick<Host, 'run' | 'hold'> = {
-  run: (command, op) => host.run(command, op),
-  hold: (command, op) => host.hold(command, op),
+  run: (command, op) => far.host.run(command, op),
+  hold: (command, op) => far.host.hold(command, op),
 }
 describe('commands on a machine behind ssh', () => {
   for (const [what, run] of Object.entries(hostCommandsContract(commands))) it(what, run)
@@ -46,7 +37,7 @@ describe('commands on a machine behind ssh', () => {
 describe('a command', () => {
   it('is told from ssh, names the machine, and leaves nothing there', async () => {
     for (const onAbort of ['kill', 'finish'] as const) {
-      const run = (script: string, okCodes: number[]) => host.run(sh(script, { onAbort, okCodes }), testOp())
+      const run = (script: string, okCodes: number[]) => far.host.run(sh(script, { onAbort, okCodes }), testOp())
       assert.equal((await run('exit 255', [255])).code, 255)
       await assert.rejects(run('exit 3', [0]), failure('internal', /on 127\.0\.0\.1: exit code 3/))
     }
@@ -55,7 +46,7 @@ describe('a command', () => {
 
   it('runs beside many others', async () => {
     const numbers = Array.from({ length: 24 }, (_, n) => n)
-    const answers = await Promise.all(numbers.map(n => host.run(sh('sleep 0.3; echo "$1"', {}, `${n}`), testOp())))
+    const answers = await Promise.all(numbers.map(n => far.host.run(sh('sleep 0.3; echo "$1"', {}, `${n}`), testOp())))
     assert.deepEqual(
       answers.map(({ stdout }) => Number(stdout)),
       numbers,
@@ -65,7 +56,7 @@ describe('a command', () => {
   it('is killed over there with all that it started', async t => {
     const note = join(await temporaryFolder(t), 'pid')
     await assert.rejects(
-      host.run(sh(`${NOTE}; sleep 61; echo`, { timeoutMs: 5000 }, note), testOp()),
+      far.host.run(sh(`${NOTE}; sleep 61; echo`, { timeoutMs: 5000 }, note), testOp()),
       failure('unavailable', /no answer within 5000 ms/),
     )
     assert.equal(isAlive(pidIn(note)), false)
@@ -75,43 +66,46 @@ describe('a command', () => {
   it('that must finish does when the connection is lost, and its answer is fetched', async t => {
     const note = join(await temporaryFolder(t), 'note')
     const script = 'echo > "$1.begun"; while [ ! -e "$1.end" ]; do sleep 0.05; done; echo done > "$1"; echo out; exit 7'
-    const running = host.run(sh(script, { onAbort: 'finish', okCodes: [7] }, note), testOp())
+    const running = far.host.run(sh(script, { onAbort: 'finish', okCodes: [7] }, note), testOp())
     await waitUntil('its begin', () => existsSync(`${note}.begun`))
-    await sshd.kill()
+    await far.sshd.kill()
     writeFileSync(`${note}.end`, '')
     await waitUntil('its note', () => existsSync(note))
-    await assert.rejects(host.run(sh('true'), testOp()), failure('unavailable', /on 127\.0\.0\.1: ssh ended with 255/))
-    await sshd.start()
+    await assert.rejects(
+      far.host.run(sh('true'), testOp()),
+      failure('unavailable', /on 127\.0\.0\.1: ssh ended with 255/),
+    )
+    await far.sshd.start()
     assert.deepEqual(await running, { code: 7, stdout: 'out\n', stderr: '' })
     assert.deepEqual(leftovers(), [])
   })
 })
 
 describe('a connection', () => {
-  const other = (change: Partial<SshSettings>) => sshHost({ ...sshd.settings, ...change })
+  const other = (change: Partial<SshSettings>) => sshHost({ ...far.sshd.settings, ...change })
   const attempt = async (t: TestContext, change: Partial<SshSettings>, onAbort: Command['onAbort'] = 'kill') => {
     const controlDir = await temporaryFolder(t)
     const strange = other({ controlDir, ...change })
-    return await strange.run(sh('echo > "$1"', { onAbort }, join(sshd.folder, 'never')), testOp())
+    return await strange.run(sh('echo > "$1"', { onAbort }, join(far.sshd.folder, 'never')), testOp())
   }
 
   it('to a machine with an unknown or another host key is refused', async t => {
     const folder = await temporaryFolder(t)
     const [unknown, changed] = [join(folder, 'unknown'), join(folder, 'changed')]
     writeFileSync(unknown, '')
-    const [type, key] = readFileSync(join(sshd.folder, 'stranger.pub'), 'utf8').split(' ')
-    writeFileSync(changed, `[127.0.0.1]:${sshd.settings.port} ${type} ${key}\n`)
+    const [type, key] = readFileSync(join(far.sshd.folder, 'stranger.pub'), 'utf8').split(' ')
+    writeFileSync(changed, `[127.0.0.1]:${far.sshd.settings.port} ${type} ${key}\n`)
     for (const onAbort of ['kill', 'finish'] as const) {
       await assert.rejects(attempt(t, { knownHostsFile: unknown }, onAbort), failure('unavailable', /has no host key/))
       await assert.rejects(attempt(t, { knownHostsFile: changed }, onAbort), failure('unavailable', /another host key/))
     }
     assert.equal(readFileSync(unknown, 'utf8'), '')
-    assert.equal(existsSync(join(sshd.folder, 'never')), false)
+    assert.equal(existsSync(join(far.sshd.folder, 'never')), false)
   })
 
   it('that takes its time takes none of the command', async t => {
     const proxy = createServer(client => {
-      const server = connect(sshd.settings.port, '127.0.0.1')
+      const server = connect(far.sshd.settings.port, '127.0.0.1')
       for (const each of [client, server]) each.on('error', () => each.destroy())
       server.pipe(client)
       // The greeting of the client arrives late.
@@ -122,7 +116,7 @@ describe('a connection', () => {
     const { port } = proxy.address() as AddressInfo
     const folder = await temporaryFolder(t)
     const knownHostsFile = join(folder, 'known')
-    writeFileSync(knownHostsFile, readFileSync(sshd.settings.knownHostsFile, 'utf8').replace(/:\d+ /, `:${port} `))
+    writeFileSync(knownHostsFile, readFileSync(far.sshd.settings.knownHostsFile, 'utf8').replace(/:\d+ /, `:${port} `))
     const slow = other({ port, knownHostsFile, controlDir: await temporaryFolder(t) })
     t.after(() => slow.close())
     const run = (n: number) => slow.run(sh('echo "$1"', { timeoutMs: 3000 }, `${n}`), testOp())
@@ -134,7 +128,7 @@ describe('a connection', () => {
   })
 
   it('with a key that is not accepted, or to nowhere, says so', async t => {
-    const stranger = { identityFile: join(sshd.folder, 'stranger') }
+    const stranger = { identityFile: join(far.sshd.folder, 'stranger') }
     await assert.rejects(attempt(t, stranger), failure('unavailable', /does not accept/))
     await assert.rejects(attempt(t, { port: 1 }, 'finish'), failure('unavailable', /Connection refused/))
     const strange = other({ controlDir: await temporaryFolder(t), ...stranger })
@@ -150,8 +144,8 @@ describe('a connection', () => {
   })
 
   it('is shared by all calls', async () => {
-    await host.run(sh('true'), testOp())
-    assert.equal(readdirSync(sshd.settings.controlDir).length, 1)
+    await far.host.run(sh('true'), testOp())
+    assert.equal(readdirSync(far.sshd.settings.controlDir).length, 1)
   })
 })
 
@@ -159,7 +153,7 @@ describe('a program that is held', () => {
   it('ends when the driver is killed: its lock is free', async t => {
     const lock = join(await temporaryFolder(t), 'lock')
     const driver = spawn(process.execPath, [join(import.meta.dirname, 'ssh-holder.ts'), lock], {
-      env: { ...process.env, SSH_SETTINGS: JSON.stringify(sshd.settings) },
+      env: { ...process.env, SSH_SETTINGS: JSON.stringify(far.sshd.settings) },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     await new Promise(resolve => driver.stdout.once('data', resolve))
@@ -177,9 +171,9 @@ describe('a program that is held', () => {
   })
 
   it('is not taken for held when the connection was lost meanwhile', async () => {
-    const letGo = await host.hold(sh('exec cat'), testOp())
-    await sshd.kill()
-    await sshd.start()
+    const letGo = await far.host.hold(sh('exec cat'), testOp())
+    await far.sshd.kill()
+    await far.sshd.start()
     await assert.rejects(
       letGo(),
       failure('unavailable', /^sh -c exec cat sh on 127\.0\.0\.1: it ended, or the connection/),
@@ -194,10 +188,10 @@ describe('a secret', () => {
     const lines: string[] = []
     const op = { ...testOp(), log: recordingLogger(lines) }
     const secret = new Secret(canary)
-    await assert.rejects(host.run(sh('echo "$1"', {}, secret), op), TypeError)
+    await assert.rejects(far.host.run(sh('echo "$1"', {}, secret), op), TypeError)
     for (const onAbort of ['kill', 'finish'] as const) {
-      assert.equal((await host.run(sh('cat', { stdin: secret, onAbort }), op)).stdout, canary)
-      await assert.rejects(host.run(sh('cat >&2; exit 1', { stdin: secret, onAbort }), op), (error: Error) => {
+      assert.equal((await far.host.run(sh('cat', { stdin: secret, onAbort }), op)).stdout, canary)
+      await assert.rejects(far.host.run(sh('cat >&2; exit 1', { stdin: secret, onAbort }), op), (error: Error) => {
         for (const text of [error.message, String(error.stack), JSON.stringify(error)])
           assert.ok(!text.includes(canary))
         return true
