@@ -6,11 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export const PATIENCE_MS = 300_000
 const LOOK_MS = 50
 
-/** Fails with what was waited for, when it will not come any more. */
-export async function waitUntil(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS
+/** Fails with what was waited for, when it will not come any more. `times`: what is so much more than others wait for. */
+export async function waitUntil(what: string, holds: () => boolean | Promise<boolean>, times = 1): Promise<void> {
+  const patienceMs = PATIENCE_MS * times
+  const deadline = Date.now() + patienceMs
   while (!(await holds())) {
-    assert.ok(Date.now() < deadline, `${what}: not within ${PATIENCE_MS / 1000} s`)
+    assert.ok(Date.now() < deadline, `${what}: not within ${patienceMs / 1000} s`)
     await sleep(LOOK_MS)
   }
 }

@@ -4,3 +4,7 @@ export const isLong = process.env['ASHLAR_LONG'] === '1'
 
 /** `few` in an ordinary run, `many` in the long one. */
 export const rounds = <T>(few: T, many: T): T => (isLong ? many : few)
+
+/** Of the long run, when a part of it is asked for: ASHLAR_ROUNDS says how many times, where a round takes minutes. */
+export const turns = (few: number, many: number): number =>
+  isLong ? Math.min(many, Number(process.env['ASHLAR_ROUNDS'] ?? many)) : few

@@ -29,6 +29,8 @@ const FORWARD_POSITION = 0xff
 /** Seconds. A loaded host takes ten times the usual 5 s. */
 const BOOT_TIMEOUT = 180
 const CONSOLE_LINES = 15
+/** Seconds after which a VM powers off by itself. */
+const [TWO_HOURS, DAY] = ['7200', '86400']
 
 export class Machine {
   readonly name: string
@@ -140,7 +142,8 @@ export class Machine {
       LAB_UUID: [...parts, seed.slice(20, 32)].join('-'),
       LAB_VISIBLE: (this.spec.visible ?? []).join(' '),
       LAB_VOLATILE: this.spec.volatile === true ? '1' : '0',
-      LAB_MAX_LIFE: process.env['LAB_MAX_LIFE'] ?? '7200',
+      // An attached VM dies with its owner: nobody can forget it.
+      LAB_MAX_LIFE: process.env['LAB_MAX_LIFE'] ?? (this.#context.attached ? DAY : TWO_HOURS),
     }
     const lines = Object.entries(settings).map(([key, value]) => `${key}='${value}'\n`)
     writeFileSync(join(this.#mail, 'vm.env'), lines.join(''))

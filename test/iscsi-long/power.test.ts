@@ -8,7 +8,7 @@ import { A, B, statusOf, stop } from '../iscsi/moving.ts'
 import { requireRecords } from '../iscsi/records.ts'
 import { NetVolume } from '../iscsi/volume.ts'
 import { waitUntil } from '../patience.ts'
-import { rounds } from '../scale.ts'
+import { rounds, turns } from '../scale.ts'
 
 /** An emulated processor that does more at once finishes none of it before its caller has gone. */
 const FEW = pLimit(4)
@@ -36,7 +36,7 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
   })
   const inUse = volumes.slice(0, used)
   await FEW.map(inUse, async each => await (await each.stage(A)).publishAt(A))
-  for (let round = 0; round < rounds(1, 20); round += 1) {
+  for (let round = 0; round < turns(1, 20); round += 1) {
     const writers = inUse.map((volume, n) => ({ volume, writer: `power-${round}-${n}` }))
     const from = round * 1_000_000 + 1
     await FEW.map(writers, ({ volume, writer }) => startWriter(cluster, A, writer, volume, from))
@@ -46,7 +46,8 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     await cluster.boot('storage')
     const bootedAt = performance.now()
     await cluster.startDriver('storage')
-    await waitUntil('every export', async () => (await exportsOf(cluster)) === exported)
+    // Some four seconds each, of a processor that is emulated and has all the nodes' sessions knock at it.
+    await waitUntil('every export', async () => (await exportsOf(cluster)) === exported, 4)
     const exportedAt = performance.now()
     await FEW.map(writers, ({ writer }, n) =>
       waitUntil(
@@ -129,7 +130,7 @@ test('the power of the storage host is cut', async t => {
 test('the power of a node is cut', async t => {
   await withCluster(SETTINGS, async cluster => {
     await t.test('its volume goes on elsewhere, with everything that was acknowledged', async () => {
-      for (let round = 0; round < rounds(2, 20); round += 1)
+      for (let round = 0; round < turns(2, 20); round += 1)
         await nodeDies(cluster, round, round % 2 === 0 ? 'ext4' : 'xfs')
     })
     await t.test('leaves nothing, and doctor is content', () => cluster.requireClean())
