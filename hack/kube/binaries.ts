@@ -25,6 +25,7 @@ export const BINARIES = [
   'csi-resizer',
   'csi-snapshotter',
   'snapshot-controller',
+  'kubectl',
 ] as const
 export type Binary = (typeof BINARIES)[number]
 

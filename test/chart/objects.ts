@@ -14,8 +14,11 @@ export interface Container {
   readonly image: string
   readonly args?: readonly string[]
   readonly command?: readonly string[]
+  readonly env?: readonly { readonly name: string; readonly value?: string }[]
   readonly securityContext: {
     readonly privileged?: boolean
+    readonly runAsUser?: number
+    readonly runAsGroup?: number
     readonly readOnlyRootFilesystem?: boolean
     readonly allowPrivilegeEscalation?: boolean
     readonly capabilities?: { readonly drop: readonly string[] }
@@ -27,7 +30,8 @@ export interface Container {
   readonly volumeMounts: readonly {
     readonly name: string
     readonly mountPath: string
-    readonly mountPropagation?: string
+    readonly mountPropagation?: 'Bidirectional' | 'HostToContainer'
+    readonly readOnly?: boolean
   }[]
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[]
 }
@@ -38,7 +42,12 @@ export interface PodSpec {
   readonly priorityClassName: string
   readonly hostNetwork?: boolean
   readonly hostPID?: boolean
-  readonly securityContext: { readonly runAsNonRoot?: boolean; readonly fsGroup?: number }
+  readonly securityContext: {
+    readonly runAsNonRoot?: boolean
+    readonly runAsUser?: number
+    readonly runAsGroup?: number
+    readonly fsGroup?: number
+  }
   readonly containers: readonly Container[]
   readonly volumes: readonly {
     readonly name: string

@@ -15,7 +15,7 @@ import { delimiter, join } from 'node:path'
 import { isBuilt } from '../../hack/kube/binaries.ts'
 import { helmBinary } from '../../hack/kube/chart.ts'
 
-export type Requirement = 'root' | 'loop' | 'tools' | 'ssh' | 'go' | 'csi-sanity' | 'helm' | 'kube'
+export type Requirement = 'root' | 'loop' | 'tools' | 'ssh' | 'go' | 'csi-sanity' | 'helm' | 'kube' | 'images'
 
 const MIB = 1024 * 1024
 
@@ -91,6 +91,10 @@ const CHECKS: Record<Requirement, () => string | undefined> = {
   helm: () => {
     const missing = [helmBinary(), openApiFolder()].filter(path => !existsSync(path))
     return missing.length === 0 ? undefined : `${missing.join(', ')} missing: run scripts/setup helm`
+  },
+  images: () => {
+    const missing = ['buildah', 'debootstrap', 'runc', 'setpriv'].filter(program => !onPath(program))
+    return missing.length === 0 ? undefined : `missing programs: ${missing.join(', ')}: run scripts/setup images`
   },
   kube: () => {
     const missing = ['go', 'etcd', 'openssl', 'setpriv', 'unshare'].filter(program => !onPath(program))

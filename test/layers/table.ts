@@ -101,6 +101,12 @@ export const LAYERS: readonly Layer[] = [
     onlyByName: true,
   },
   {
+    name: 'images',
+    needs: ['root', 'tools', 'loop', 'csi-sanity', 'helm', 'images'],
+    run: perProcess('test/images/**/*.test.ts', 60 * MINUTE),
+    onlyByName: true,
+  },
+  {
     name: 'iscsi-long',
     needs: ['root'],
     run: perProcess('test/iscsi-long/**/*.test.ts', 600 * MINUTE),

@@ -22,18 +22,17 @@ export interface DriverProcess {
   ended: Promise<string>
 }
 
-const start = (directory: string, role: string): DriverProcess => {
-  const socket = join(directory, `${role}.sock`)
-  const config = join(directory, `${role}.json`)
+/** Starts a program that is the driver, or runs it, and notes how it ends; it answers on the socket once it is ready. */
+export const launch = (
+  directory: string,
+  { role, socket, command }: { role: string; socket: string; command: readonly string[] },
+): DriverProcess => {
   const log = join(directory, `${role}.log`)
-  mkdirSync(join(directory, 'state', role), { recursive: true })
-  writeFileSync(config, `${JSON.stringify(driverConfig(directory, socket, role), null, 2)}\n`)
   const descriptor = openSync(log, 'w')
-  const main = join(ROOT, 'src', 'bin', `${role}.ts`)
-  const flags = ['--endpoint', `unix://${socket}`, '--node-id', NODE_ID, '--config', config]
   // Of the environment only what programs need to run: CSI_ENDPOINT or NODE_ID from outside must not decide.
   const { PATH = '', HOME = '/root', TMPDIR } = process.env
-  const child = spawn(process.execPath, [main, ...flags], {
+  const [file = '', ...args] = command
+  const child = spawn(file, args, {
     cwd: directory,
     // In its own process group: Ctrl-C reaches the runner alone, which then ends everything in order.
     detached: true,
@@ -48,14 +47,22 @@ const start = (directory: string, role: string): DriverProcess => {
   return { role, socket, log, child, ended }
 }
 
+const start = (directory: string, role: string): DriverProcess => {
+  const socket = join(directory, `${role}.sock`)
+  const config = join(directory, `${role}.json`)
+  mkdirSync(join(directory, 'state', role), { recursive: true })
+  writeFileSync(config, `${JSON.stringify(driverConfig(directory, socket, role), null, 2)}\n`)
+  const main = join(ROOT, 'src', 'bin', `${role}.ts`)
+  const flags = ['--endpoint', `unix://${socket}`, '--node-id', NODE_ID, '--config', config]
+  return launch(directory, { role, socket, command: [process.execPath, main, ...flags] })
+}
+
 const hasEnded = ({ child }: DriverProcess): boolean =>
   child.pid === undefined || child.exitCode !== null || child.signalCode !== null
 
 /** Starts one process (all-in-one) or two (controller, node), each on its own socket below the directory. */
-export const startDriver = (directory: string, mode: Combination['mode']): DriverProcess[] => {
-  mkdirSync(join(directory, 'pool'))
-  return (mode === 'all-in-one' ? ['all-in-one'] : ['controller', 'node']).map(role => start(directory, role))
-}
+export const startDriver = (directory: string, mode: Combination['mode']): DriverProcess[] =>
+  (mode === 'all-in-one' ? ['all-in-one'] : ['controller', 'node']).map(role => start(directory, role))
 
 export const logTail = (driver: DriverProcess): string =>
   existsSync(driver.log) ? readFileSync(driver.log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL).join('\n') : ''

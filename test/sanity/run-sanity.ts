@@ -1,6 +1,6 @@
 // Runs csi-sanity against the driver: one combination of mode, access type and filesystem; also a command of its own.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -15,6 +15,10 @@ import { ATTEMPTS, judgeSpecs, onlyConnectFailed, parseReport, parseSkipList, ty
 export interface SanityOptions extends Combination {
   /** Regular expression on spec names (ginkgo's focus). */
   only?: string
+  /** Starts the driver in another way than from the sources: one process (all-in-one), or the controller and the node. */
+  start?: (directory: string) => DriverProcess[]
+  /** Where the work directory is made; by default where the system has its temporary files. */
+  parent?: string
 }
 
 // What a log of a driver that minds its errors never holds: escaped errors, Node's warnings, programming errors.
@@ -124,7 +128,8 @@ const runIn = async (
   const prefix = combinationName(options)
   const files = sanityFiles(directory, options)
   const list = parseSkipList(readFileSync(join(import.meta.dirname, 'expected-skips.txt'), 'utf8'))
-  drivers.push(...startDriver(directory, options.mode))
+  for (const part of ['pool', 'state']) mkdirSync(join(directory, part))
+  drivers.push(...(options.start?.(directory) ?? startDriver(directory, options.mode)))
   for (const driver of drivers) await waitReady(driver)
   const before = entries(directory)
   const results: TestResult[] = []
@@ -144,7 +149,7 @@ const runIn = async (
 
 /** Runs one combination; every spec and every check afterwards is one result. Cleans up whatever happens. */
 export const runSanity = async (options: SanityOptions): Promise<TestResult[]> => {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'ashlar-sanity-')))
+  const directory = realpathSync(mkdtempSync(join(options.parent ?? tmpdir(), 'ashlar-sanity-')))
   const drivers: DriverProcess[] = []
   const results: TestResult[] = []
   const interrupt = new AbortController()
