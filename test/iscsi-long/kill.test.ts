@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { diceOf, seedOf } from '../chaos/real/dice.ts'
 import { type Cluster, type HostName, NODES, withCluster } from '../iscsi/cluster.ts'
 import { NetVolume } from '../iscsi/volume.ts'
-import { rounds } from '../scale.ts'
+import { turns } from '../scale.ts'
 
 /** Every call is repeated until it is answered for good: see Cluster.insist. */
 async function life(cluster: Cluster, lane: number, turn: number): Promise<void> {
@@ -33,7 +33,7 @@ async function killUnderLoad(t: TestContext, cluster: Cluster): Promise<void> {
   const seed = seedOf()
   t.diagnostic(`ASHLAR_TEST_SEED=${seed}`)
   const dice = diceOf(seed, 'kills')
-  const [lanes, turns] = [3, rounds(1, 30)]
+  const [lanes, lives] = [3, turns(1, 30)]
   let kills = 0
   const ended = new AbortController()
   const killer = async () => {
@@ -49,14 +49,14 @@ async function killUnderLoad(t: TestContext, cluster: Cluster): Promise<void> {
   try {
     await Promise.all(
       Array.from({ length: lanes }, async (_, lane) => {
-        for (let turn = 0; turn < turns; turn += 1) await life(cluster, lane, turn)
+        for (let turn = 0; turn < lives; turn += 1) await life(cluster, lane, turn)
       }),
     )
   } finally {
     ended.abort()
     await killing
   }
-  t.diagnostic(`${lanes * turns} lives, ${kills} kills`)
+  t.diagnostic(`${lanes * lives} lives, ${kills} kills`)
   assert.ok(kills > 0)
 }
 

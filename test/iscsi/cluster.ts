@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Lab } from '../../hack/lab/lab.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
-import { answerOf, type CsiClient, connect, type Service } from '../../src/rpc/client.ts'
+import { answerOf, type CsiClient, connect, type Service, type StreamingMethod } from '../../src/rpc/client.ts'
 import { writeSshdFiles } from '../loop/sshd.ts'
 import { PATIENCE_MS, waitUntil } from '../patience.ts'
 import { installPrograms, programLine } from '../programs.ts'
@@ -89,8 +89,7 @@ export class Cluster {
     request: object = {},
     timeoutMs = 120_000,
   ): Promise<T> {
-    const client = this.#clients.get(name) ?? connect(await this.#endpoint(name))
-    this.#clients.set(name, client)
+    const client = await this.#client(name)
     try {
       return await client.call(service, method, request, timeoutMs)
     } catch (error) {
@@ -114,9 +113,18 @@ export class Cluster {
     }
   }
 
-  async #endpoint(name: HostName): Promise<string> {
+  /** All messages that a driver answers. */
+  async stream<T>(name: HostName, method: StreamingMethod, request: object): Promise<T[]> {
+    const messages: T[] = []
+    for await (const message of (await this.#client(name)).stream<T>(method, request)) messages.push(message)
+    return messages
+  }
+
+  async #client(name: HostName): Promise<CsiClient> {
     const { host, port } = await this.#seat(name).forwarded()
-    return `tcp://${host}:${port}`
+    const client = this.#clients.get(name) ?? connect(`tcp://${host}:${port}`)
+    this.#clients.set(name, client)
+    return client
   }
 
   /** Calls that are under way to the same host end by themselves. */

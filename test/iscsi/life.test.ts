@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { isLong, rounds } from '../scale.ts'
+import { requireChanges, requireTuned } from './changes.ts'
 import { type CallFailed, type Cluster, withCluster } from './cluster.ts'
 import { requireOrder } from './groups.ts'
 import { runClusterSanity } from './sanity.ts'
@@ -120,6 +121,8 @@ test('volumes live', async t => {
       for (const as of ALL) await st.test(as, () => live(cluster, as, true))
       await st.test('a snapshot and a clone of xfs in use, beside their source', () => copies(cluster, 'xfs'))
       await st.test('a group of two in use', each => groups(each, cluster))
+      await st.test('read-ahead and discards are as the volume says', () => requireTuned(cluster, NODE))
+      await st.test('which blocks a node wrote is known, and no other', () => requireChanges(cluster, NODE))
       if (isLong) await st.test('csi-sanity for ext4', each => sanity(each, cluster, 'mount'))
       await st.test('leaves nothing, and doctor is content', () => cluster.requireClean())
     })

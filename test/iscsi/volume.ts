@@ -137,6 +137,10 @@ export class NetVolume {
     })
   }
 
+  async modify(mutable_parameters: Strings): Promise<void> {
+    await this.#controller('ControllerModifyVolume', { volume_id: this.id, mutable_parameters })
+  }
+
   async expandOnNode(node: NodeName): Promise<number> {
     const reply = await this.cluster.insist<{ capacity_bytes: string }>(node, 'Node', 'NodeExpandVolume', {
       volume_id: this.id,
