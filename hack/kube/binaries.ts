@@ -11,8 +11,8 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { cachePath } from '../cache.ts'
 
 const HERE = import.meta.dirname
 const SNAPSHOT_CLIENT = 'github.com/kubernetes-csi/external-snapshotter/client/v8'
@@ -44,8 +44,7 @@ const read = (name: string): string => readFileSync(join(HERE, name), 'utf8')
 /** The folder of what these go.mod, go.sum and Go make. It may not be there. */
 export function binaryFolder(): string {
   const key = createHash('sha256').update(read('go.mod')).update(read('go.sum')).update(go('env', 'GOVERSION'))
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
-  return join(cache, 'ashlar', 'kube', key.digest('hex').slice(0, 16))
+  return cachePath('kube', key.digest('hex').slice(0, 16))
 }
 
 /** The folder appears whole or not at all. */

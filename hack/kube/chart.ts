@@ -1,7 +1,7 @@
 // The driver's Helm chart, installed in the rig: its objects go to the API server, its sidecars' arguments to the processes.
 import { execFileSync } from 'node:child_process'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { cachePath } from '../cache.ts'
 import { type Api, isKind, type KubeObject, kindOf } from './api.ts'
 import { kubernetesVersion } from './binaries.ts'
 import type { Sidecar } from './sidecars.ts'
@@ -10,8 +10,7 @@ const HERE = import.meta.dirname
 const RELEASE = 'ashlar'
 
 /** Where scripts/setup puts helm; the version is in the name. */
-export const helmBinary = (): string =>
-  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ashlar', 'bin', 'helm-v3.22.0')
+export const helmBinary = (): string => cachePath('bin', 'helm-v3.22.0')
 
 /** What the cluster has, which helm cannot ask it. */
 const KNOWN = ['snapshot.storage.k8s.io/v1', 'storage.k8s.io/v1/VolumeAttributesClass']

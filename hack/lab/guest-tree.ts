@@ -12,8 +12,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { join } from 'node:path'
+import { cachePath } from '../cache.ts'
 import { LabError } from './error.ts'
 import { downloadPackages, installMissing, isInstalled, type Log } from './packages.ts'
 import { isAlive, type ProcessId, readIfThere, thisProcess } from './processes.ts'
@@ -50,8 +50,7 @@ const LEFT_OUT = ['gpu', 'media', 'infiniband', 'net/wireless', 'iio', 'hid', 'i
 const LAYOUT = 1
 
 export const cacheFolder = (): string => {
-  const base = process.env['XDG_CACHE_HOME'] ?? ''
-  const folder = join(isAbsolute(base) ? base : join(homedir(), '.cache'), 'ashlar', 'lab')
+  const folder = cachePath('lab')
   if (/[\s,]/.test(folder)) throw new LabError(`the cache folder must be free of blanks and commas: ${folder}`)
   return folder
 }

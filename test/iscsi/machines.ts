@@ -1,8 +1,8 @@
 // The machines of a cluster: their names, addresses and disks, and how a command runs on one.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { cachePath } from '../../hack/cache.ts'
 import { shellQuote } from '../../hack/lab/command.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
 import type { DiskSpec, VmSpec } from '../../hack/lab/topology.ts'
@@ -50,8 +50,7 @@ export const addressOf = (name: HostName): string => `10.77.0.${INDEX[name]}`
 
 export function topologyOf({ disk = '16G', nodes = NODES, remote = false }: ClusterOptions) {
   // A checkout below /tmp is seen only when asked for: a VM has a /tmp of its own.
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ashlar')
-  const visible = [ROOT, cache].filter(path => existsSync(path))
+  const visible = [ROOT, cachePath()].filter(path => existsSync(path))
   const vm = (name: keyof typeof INDEX, more: Partial<VmSpec> = {}): VmSpec => ({
     index: INDEX[name],
     memory: 640,

@@ -10,8 +10,9 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { cachePath } from '../../hack/cache.ts'
 import { isBuilt } from '../../hack/kube/binaries.ts'
 import { helmBinary } from '../../hack/kube/chart.ts'
 
@@ -37,14 +38,11 @@ export const TOOLS: readonly string[] = [
   'xfs_io',
 ]
 
-const cache = (...below: readonly string[]): string =>
-  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ashlar', ...below)
-
 /** Where scripts/setup puts csi-sanity; the version is in the name. */
-export const sanityBinary = (): string => cache('bin', 'csi-sanity-v5.4.0')
+export const sanityBinary = (): string => cachePath('bin', 'csi-sanity-v5.4.0')
 
 /** Where scripts/setup puts Kubernetes' description of its API; the version is in the name. */
-export const openApiFolder = (): string => cache('kubernetes-openapi-v1.36.3')
+export const openApiFolder = (): string => cachePath('kubernetes-openapi-v1.36.3')
 
 const onPath = (command: string): boolean =>
   [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].some(directory => {

@@ -1,7 +1,7 @@
 // Boots one VM for tests that need a kernel or rights this machine lacks, and always takes it down again.
 import { cpSync, existsSync, mkdirSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { cachePath, userCache } from '../../hack/cache.ts'
 import { type ExecOptions, type ExecResult, shellQuote } from '../../hack/lab/command.ts'
 import { Lab } from '../../hack/lab/lab.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
@@ -54,16 +54,14 @@ mkdir -p ${GUEST_DATA} ${GUEST_OUT}
 mount /dev/vdb ${GUEST_DATA}
 `
 
-// The guest's HOME is /root, the host's may be another: csi-sanity is looked for in the host's.
-const cacheBase = (): string => process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
-
 const environment = (): Record<string, string> => ({
   PATH: `${ROOT}/node_modules/.bin:${ROOT}/node_modules/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
   TMPDIR: GUEST_DATA,
   ASHLAR_GUEST_OUT: GUEST_OUT,
   // Stripping types starts a WebAssembly compiler, a second of emulated time for each process without this.
   NODE_COMPILE_CACHE: '/var/cache/node-compile',
-  XDG_CACHE_HOME: cacheBase(),
+  // The guest's HOME is /root, the host's may be another: csi-sanity is looked for in the host's.
+  XDG_CACHE_HOME: userCache(),
 })
 
 const script = (command: string, { cwd = ROOT, env = {} }: RunOptions): string => {
@@ -93,7 +91,7 @@ const createGuest = (lab: Lab): Guest => {
  */
 export const withGuest = async <T>(use: (guest: Guest) => Promise<T>, options: GuestOptions = {}): Promise<T> => {
   const { memory = 1536, log = () => {} } = options
-  const visible = [ROOT, join(cacheBase(), 'ashlar'), ...(options.visible ?? [])].filter(path => existsSync(path))
+  const visible = [ROOT, cachePath(), ...(options.visible ?? [])].filter(path => existsSync(path))
   const vms = { [NAME]: { index: 1, memory, visible, disks: ['12G'], translationCache: 512 } }
   const lab = new Lab({ topology: { nets: [], vms }, attached: true, log })
   const interrupted = (signal: NodeJS.Signals): void => {

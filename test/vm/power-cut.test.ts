@@ -1,10 +1,10 @@
 // The power of a node is cut at random instants of formatting and writing, with a disk whose write cache is lost.
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { cachePath } from '../../hack/cache.ts'
 import { Lab } from '../../hack/lab/lab.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
 import { installPrograms, programLine } from '../programs.ts'
@@ -43,7 +43,7 @@ async function succeed(machine: Machine, script: string): Promise<void> {
 test(`no acknowledged record is lost in ${ROUNDS} power cuts, and every format comes to its end`, async context => {
   context.diagnostic(`reproduce with ASHLAR_SEED=${SEED} ASHLAR_ROUNDS=${ROUNDS} node test/run.ts vm --files power-cut`)
   const random = dice(SEED)
-  const visible = [ROOT, join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ashlar')].filter(existsSync)
+  const visible = [ROOT, cachePath()].filter(existsSync)
   const disks = [{ size: '6G', volatile: true }]
   const vms = { guest: { index: 1, memory: 1024, visible, disks, translationCache: 512 } }
   const lab = new Lab({ topology: { nets: [], vms }, attached: true })
