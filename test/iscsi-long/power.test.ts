@@ -46,7 +46,7 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     await cluster.boot('storage')
     const bootedAt = performance.now()
     await cluster.startDriver('storage')
-    // Some four seconds each, of a processor that is emulated and has all the nodes' sessions knock at it.
+    // Some seconds each, of a processor that is emulated and has all the nodes' sessions knock at it.
     await waitUntil('every export', async () => (await exportsOf(cluster)) === exported, 4)
     const exportedAt = performance.now()
     await FEW.map(writers, ({ writer }, n) =>
@@ -78,11 +78,12 @@ async function requireWritten(cluster: Cluster, writer: string, volume: NetVolum
   requireRecords(found, { acknowledged, from }, volume.name)
 }
 
+/** Not at once: to count a hundred costs the host as much as to make one of them. */
 async function exportsOf(cluster: Cluster): Promise<number> {
   return Number(
     await cluster.run(
       'storage',
-      'cat /sys/kernel/config/target/iscsi/iqn.2026-01.dev.ashlar:*/tpgt_1/enable 2>/dev/null | grep -c 1 || true',
+      'sleep 5; cat /sys/kernel/config/target/iscsi/iqn.2026-01.dev.ashlar:*/tpgt_1/enable 2>/dev/null | grep -c 1 || true',
     ),
   )
 }
