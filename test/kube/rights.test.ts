@@ -224,9 +224,14 @@ const wholeLife = async (): Promise<void> => {
   })
   await cluster.bound(clone)
   await cluster.end(pod.name)
-  await cluster.until('capacity is published', async () =>
-    (await api.list('CSIStorageCapacity', SYSTEM_NAMESPACE)).some(each => each.storageClassName === 'late'),
-  )
+  const published = async () =>
+    (await api.list('CSIStorageCapacity', SYSTEM_NAMESPACE)).find(
+      each => each.storageClassName === 'late' && each.nodeTopology.matchLabels[`${DRIVER_NAME}/node`] === NODE,
+    )?.capacity
+  await cluster.until('capacity is published', async () => (await published()) !== undefined)
+  const before = await published()
+  await cluster.bound(await cluster.claim({ mode: 'Block', size: '16Mi' }))
+  await cluster.until('capacity is published anew', async () => (await published()) !== before)
   await cluster.remove('StorageClass', 'late')
   await cluster.until('capacity is withdrawn', async () =>
     (await api.list('CSIStorageCapacity', SYSTEM_NAMESPACE)).every(each => each.storageClassName !== 'late'),
