@@ -1,6 +1,6 @@
 // Runs csi-sanity against the driver: one combination of mode, access type and filesystem; also a command of its own.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -28,6 +28,7 @@ const runBinary = (directory: string, args: string[], signal: AbortSignal): Prom
   new Promise(resolve => {
     const output = openSync(join(directory, 'csi-sanity.log'), 'a')
     const child = spawn(sanityBinary(), args, { cwd: directory, detached: true, stdio: ['ignore', output, output] })
+    closeSync(output)
     // On SIGINT ginkgo runs its clean-up, then ends.
     signal.addEventListener('abort', () => child.kill('SIGINT'), { once: true })
     child.once('error', error => resolve(String(error)))
