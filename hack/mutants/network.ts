@@ -18,6 +18,13 @@ export const OVER_THE_NETWORK: readonly Mutant[] = [
     "if (seen && seen.backing !== backing.path && seen.backing !== '') {",
     'if (false) {',
   ),
+  check(
+    'src/node/expand-volume.ts',
+    'what a disk is told again after it was looked at anew',
+    'await tuneDevice(site.host, device, (await site.journal.find(id))?.tuning ?? {}, op)',
+    '',
+    'test/loop/modify.test.ts',
+  ),
   pausing('the end of all sessions of a paused volume', 'await target.remove(name, op)', ''),
   pausing('the look whether a pause held', 'if (!shown) return', 'return'),
   pausing('the refusal to pause below the target of a node', 'if (shared) {', 'if (false) {'),

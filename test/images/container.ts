@@ -164,6 +164,12 @@ export class Container {
     return (JSON.parse(execFileSync(file, [...args, 'state', this.#id], { encoding: 'utf8' })) as { pid: number }).pid
   }
 
+  /** Whatever is left of it: runc that is killed leaves its container alone. */
+  remove(): void {
+    const [file = '', ...args] = runc(this.#place.directory)
+    execFileSync(file, [...args, 'delete', '--force', this.#id])
+  }
+
   /** Runs a program in the container; what it printed, errors too, and how it ended. */
   exec(...command: readonly string[]): { output: string; code: number | null } {
     const [file = '', ...args] = runc(this.#place.directory)

@@ -1,6 +1,6 @@
 // Both images, built for real and run as the chart's pods say: they start, answer, pass csi-sanity and write nothing into themselves.
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,6 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { countResults, countsLine, writeReport } from '../layers/result.ts'
 import { REPORT_DIRECTORY_ENV } from '../layers/table.ts'
-import { waitUntil } from '../patience.ts'
 import { driverConfig, NODE_ID } from '../sanity/combination.ts'
 import { type DriverProcess, logTail, stopDriver, waitReady } from '../sanity/driver.ts'
 import { runSanity, type SanityOptions } from '../sanity/run-sanity.ts'
@@ -34,14 +33,16 @@ before(() => {
   if (builtBefore === undefined) sizes = run(join(ROOT, 'hack/images/build'), '--local-base', '--trees', trees)
 })
 
-after(async () => {
-  // The kernel takes the mounts of a container away some moments after its last process.
-  await waitUntil('the folder can be unmounted', () => spawnSync('umount', [folder]).status === 0)
+after(() => {
+  for (const container of started) container.remove()
+  run('umount', folder)
   rmSync(folder, { recursive: true })
 })
 
+const started: Container[] = []
 function start(directory: string, role: Role): { container: Container; driver: DriverProcess } {
   const container = new Container({ trees, directory }, role)
+  started.push(container)
   // Over loop devices here: without a SAN the pod of a storage host differs in nothing but what it is told.
   const config = { ...driverConfig(directory, '/csi/csi.sock', role.name), stateDir: '/var/lib/ashlar/node' }
   return { container, driver: container.start(config, { NODE_ID }) }

@@ -56,7 +56,8 @@ for (const as of ['xfs', 'block'] as const) {
     await modify(volume, { readAheadKiB: '1028' })
     const target = await volume.publishAt(bench.path('pod'))
     assert.deepEqual([readAheadOf(volume), await conditionAt(volume, target)], ['516', IN_ORDER])
-    // Growth makes the kernel look at the device anew.
+    // Growth makes the kernel look at the device anew, and whatever it forgets is said again.
+    writeFileSync(queueFile(volume, 'read_ahead_kb'), '4')
     await volume.expand(2 * volume.size)
     await volume.expandOnNode(target)
     assert.equal(readAheadOf(volume), '516')
