@@ -7,9 +7,10 @@ import { test } from 'node:test'
 import { waitUntil } from '../patience.ts'
 import { rounds } from '../scale.ts'
 import { outOfOrder } from './chain-writer.ts'
-import { grouperOf, idsOf } from './groups.ts'
+import { type GroupMessage, grouperOf, idsOf } from './groups.ts'
 import { refused, useDriver } from './harness.ts'
 import { recordsIn } from './log-records.ts'
+import { killerOf } from './snapshot-kills.ts'
 import { cutterOf, fromSnapshot } from './snapshots.ts'
 import { MIB, type TestVolume } from './volume.ts'
 
@@ -204,6 +205,31 @@ test('a driver that is killed with all that it had started leaves volumes frozen
   await driver.restart()
   await writersGoOn()
   await waitUntil('no draft', () => readdirSync(join(driver.pool, 'drafts')).length === 0)
+})
+
+test('a driver that is killed anywhere in the cut or the deletion of a group: a repeat comes to the end, and writers go on', async () => {
+  const { survive, settle } = killerOf(bench, 'xfs')
+  const volumes = await mounted('ext4', 'xfs')
+  const writer = write(volumes)
+  for (let round = 0; round < rounds(2, 40); round += 1) {
+    const before = writer.lines()
+    await waitUntil('writes', () => writer.lines() > before + 2)
+    let group: GroupMessage | undefined
+    await survive(async () => {
+      group = await grouper.ask(`killed-${round}`, volumes)
+    })
+    const counts = await restore(volumes, group?.snapshots ?? [])
+    assert.equal(outOfOrder(counts), undefined, `round ${round}`)
+    assert.ok(Number(counts[0]) >= before, 'what was durable before it is in it')
+    await survive(async () => {
+      if (group) await grouper.remove(group)
+    })
+    assert.deepEqual(await cutter.list(), [])
+  }
+  writer.child.kill('SIGKILL')
+  await ended(writer.child)
+  for (const volume of volumes) await volume.teardown()
+  await settle()
 })
 
 test('a driver that hangs while volumes are frozen does not keep them so, and does not believe that it did', async () => {
