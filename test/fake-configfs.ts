@@ -111,12 +111,9 @@ export function fakeConfigfs({ loaded = true }: { loaded?: boolean } = {}): Fake
 
 function configfsFiles(fake: FakeConfigfs, config: Folder, modules: ReadonlySet<string>): HostFiles {
   const find = (path: string): Entry | undefined => {
-    const names = path
-      .replace(/^\/sys\/kernel\/config\/?/, '')
-      .split('/')
-      .filter(Boolean)
     let entry: Entry | undefined = config
-    for (const name of names) {
+    for (const name of path.slice('/sys/kernel/config'.length).split('/')) {
+      if (name === '') continue
       if (entry?.kind === 'link') entry = entry.to
       entry = entry?.kind === 'folder' ? entry.entries.get(name) : undefined
     }
