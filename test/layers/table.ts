@@ -1,6 +1,7 @@
 // The test layers: what each runs, and what it needs from the machine.
 import { availableParallelism } from 'node:os'
 import { runSanityLayer } from '../sanity/layer.ts'
+import { rounds } from '../scale.ts'
 import { runChecks } from './check.ts'
 import { type NodeTestLayer, runNodeTests } from './node-test.ts'
 import type { Requirement } from './requirements.ts'
@@ -88,15 +89,15 @@ export const LAYERS: readonly Layer[] = [
   {
     name: 'loop',
     needs: ['root', 'tools', 'loop', 'ssh'],
-    run: perProcess('test/loop/**/*.test.ts', 90 * MINUTE, availableParallelism()),
+    run: perProcess('test/loop/**/*.test.ts', rounds(90, 600) * MINUTE, availableParallelism()),
   },
   {
     name: 'chaos',
     needs: ['root', 'tools', 'loop'],
     // The real driver is killed one file after the other; the simulated one needs nothing but a processor.
     run: together(
-      perProcess('test/chaos/real/**/*.test.ts', 45 * MINUTE),
-      perProcess('test/chaos/sim/**/*.test.ts', 45 * MINUTE),
+      perProcess('test/chaos/real/**/*.test.ts', rounds(45, 300) * MINUTE),
+      perProcess('test/chaos/sim/**/*.test.ts', rounds(45, 300) * MINUTE),
     ),
   },
   {
