@@ -11,7 +11,7 @@ import { type GroupMessage, grouperOf, idsOf } from './groups.ts'
 import { refused, useDriver } from './harness.ts'
 import { recordsIn } from './log-records.ts'
 import { killerOf } from './snapshot-kills.ts'
-import { cutterOf, fromSnapshot } from './snapshots.ts'
+import { cutterOf, fromSnapshot, MOST_RECORDS } from './snapshots.ts'
 import { MIB, type TestVolume } from './volume.ts'
 
 const bench = useDriver({ poolOn: 'xfs' })
@@ -19,7 +19,8 @@ const { driver } = bench
 const grouper = grouperOf(bench)
 const cutter = cutterOf(bench)
 
-const ended = async (child: ChildProcess): Promise<void> => {
+const stop = async (child: ChildProcess): Promise<void> => {
+  child.kill('SIGKILL')
   if (child.exitCode === null && child.signalCode === null) await new Promise(resolve => child.once('exit', resolve))
 }
 
@@ -32,10 +33,7 @@ const start = (program: string, ...args: string[]) => {
   child.stdout.on('data', (chunk: Buffer) => {
     printed += chunk.toString()
   })
-  bench.defer(async () => {
-    child.kill('SIGKILL')
-    await ended(child)
-  })
+  bench.defer(() => stop(child))
   return { child, printed: () => printed, lines: () => printed.split('\n').length - 1 }
 }
 
@@ -69,8 +67,12 @@ const fsTypeOf = ({ capability }: TestVolume) => (capability['mount'] as { fs_ty
 for (const kinds of [['ext4', 'xfs'] as const, ['xfs', 'ext4', 'ext4'] as const]) {
   test(`a group of ${kinds.join(' and ')} under writes never holds a record that the one before it lacks`, async () => {
     const volumes = await mounted(...kinds)
-    const writer = write(volumes)
+    let writer = write(volumes)
     for (let round = 0; round < rounds(5, 250); round += 1) {
+      if (writer.lines() > MOST_RECORDS) {
+        await stop(writer.child)
+        writer = write(volumes)
+      }
       const before = writer.lines()
       await waitUntil('writes', () => writer.lines() > before + 10)
       const group = await grouper.cut(`round-${round}`, volumes)
@@ -141,8 +143,7 @@ test('volumes at rest are cut with those in use', async () => {
 const grows = async ({ staging }: TestVolume): Promise<void> => {
   const writer = start('chain-writer.ts', join(staging, 'more'))
   await waitUntil('a write', () => writer.lines() > 1)
-  writer.child.kill('SIGKILL')
-  await ended(writer.child)
+  await stop(writer.child)
 }
 
 /** A group that hangs at its second cut, and a writer that sleeps because of it. */
@@ -154,10 +155,7 @@ const hang = async () => {
   for (const { child } of writers) await waitUntil('a writer that sleeps', () => stateOf(child.pid) === 'D')
   const writersGoOn = async () => {
     for (const writer of writers) await waitUntil('a write', () => writer.lines() > 1)
-    for (const { child } of writers) {
-      child.kill('SIGKILL')
-      await ended(child)
-    }
+    for (const { child } of writers) await stop(child)
   }
   return { volumes, holder, writersGoOn }
 }
@@ -226,8 +224,7 @@ test('a driver that is killed anywhere in the cut or the deletion of a group: a 
     })
     assert.deepEqual(await cutter.list(), [])
   }
-  writer.child.kill('SIGKILL')
-  await ended(writer.child)
+  await stop(writer.child)
   for (const volume of volumes) await volume.teardown()
   await settle()
 })

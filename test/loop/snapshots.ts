@@ -191,7 +191,7 @@ export const snapshotTests = (type: PoolFilesystem): void => {
 }
 
 /** Then a log begins anew: in hundreds of rounds it would fill its volume. Of 512 bytes. */
-const MOST_RECORDS = 20_000
+export const MOST_RECORDS = 20_000
 
 const underWrites = (type: PoolFilesystem, bench: Bench, cutter: Cutter): void => {
   for (const as of ['ext4', 'xfs'] as const) {
