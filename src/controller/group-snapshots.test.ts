@@ -1,6 +1,5 @@
 // Tests of group snapshots as callers ask for them: who is held, in which order, and what cannot be one group.
 import assert from 'node:assert/strict'
-import { readdir } from 'node:fs/promises'
 import { describe, it, type TestContext } from 'node:test'
 import { copyOf, one, setUp as setUpLab, specOf } from '../../test/copy-lab.ts'
 import { failure, MIB, temporaryFolder, testOp } from '../../test/fixtures.ts'
@@ -11,7 +10,7 @@ import type { Pool } from '../pools/pool.ts'
 import { groupControllerService } from '../rpc/group-controller-service.ts'
 import { loop } from '../transports/loop.ts'
 import type { Exporter } from '../transports/transport.ts'
-import { CannotCutTogether, Unavailable } from '../volume/errors.ts'
+import { CannotCutTogether } from '../volume/errors.ts'
 import { encodeVolumeId } from '../volume/ids.ts'
 import { deleteSnapshot } from './delete-snapshot.ts'
 import { createGroup, deleteGroup, getGroup } from './group-snapshots.ts'
@@ -103,22 +102,6 @@ describe('a group snapshot', () => {
       await deleteGroup(site, { id: unknown, snapshots: unknown === id ? ids : [] }, op)
     await assert.rejects(getGroup(site, { id, snapshots: ids }), failure('not-found'))
     await assert.rejects(getGroup(site, { id: 'fake-vol-id', snapshots: [] }), failure('not-found'))
-  })
-
-  it('is offered where files can be cloned, and where nobody can tell', async t => {
-    const { site, lab } = await setUp(t)
-    const service = groupControllerService(site)
-    const offered = async () => (await service.GroupControllerGetCapabilities({}, op)).capabilities?.length
-    const places = async () => await Promise.all(['drafts', 'trash'].map(async folder => await readdir(lab.at(folder))))
-    assert.equal(await offered(), 1)
-    lab.clones = false
-    assert.equal(await offered(), 0)
-    lab.clones = true
-    lab.meddle = async () => {
-      throw new Unavailable({ asked: 'cp', found: 'the disk is not there', next: 'wait' })
-    }
-    assert.equal(await offered(), 1)
-    assert.deepEqual(await places(), [[], []])
   })
 
   it('has members that volumes are made of, in their messages the name of the group', async t => {

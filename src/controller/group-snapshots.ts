@@ -1,13 +1,6 @@
 // CreateVolumeGroupSnapshot, DeleteVolumeGroupSnapshot, GetVolumeGroupSnapshot: several volumes at one instant.
 import type { Groups, PauseWrites, Pool } from '../pools/pool.ts'
-import {
-  CannotCutTogether,
-  DriverError,
-  GroupNotFound,
-  IncompatibleExists,
-  InvalidRequest,
-  NotSupported,
-} from '../volume/errors.ts'
+import { CannotCutTogether, GroupNotFound, IncompatibleExists, InvalidRequest, NotSupported } from '../volume/errors.ts'
 import { MAX_MEMBERS, parseGroupId } from '../volume/ids.ts'
 import { type LetGo, letGoOfAll } from '../volume/let-go.ts'
 import { type Op, steady } from '../volume/op.ts'
@@ -43,20 +36,6 @@ export async function createGroup(site: ControllerSite, request: CreateGroupRequ
   const wanted = { id: groups.idFor(request.name), name: request.name, sources }
   const cut = () => groups.create(wanted, () => pauseAll(site, asked, volumes, op), op)
   return requireSame(asked, await aloneWithAll(pool, sources, op, cut), sources)
-}
-
-/** False only when that is certain of every pool: sidecars ask once, and the disk of a pool may come later than they. */
-export async function canCutGroups({ pools }: ControllerSite, op: Op): Promise<boolean> {
-  const inPool = async ({ name, groups }: Pool): Promise<boolean> => {
-    try {
-      return (await groups?.possible(op)) ?? false
-    } catch (error) {
-      if (!(error instanceof DriverError)) throw error
-      op.log.warn({ pool: name, cause: error.message }, 'cannot tell whether groups can be cut here: they are offered')
-      return true
-    }
-  }
-  return (await Promise.all([...pools.values()].map(inPool))).includes(true)
 }
 
 /** CSI spec, DeleteVolumeGroupSnapshot. One that is gone, or never was, is OK. */

@@ -39,7 +39,6 @@ interface Source {
 export function fileGroups(place: Place, pool: Pool, seedOf: (name: string) => string): Groups {
   return {
     idFor: text => encodeGroupId(place.name, seedOf(text)),
-    possible: op => possible(place, op),
     create: (wanted, pause, op) =>
       create(place, pool, { asked: `cut ${wanted.id} of ${wanted.sources.join(', ')}`, wanted, pause }, op),
     find: id => find(place, id),
@@ -138,7 +137,7 @@ async function make(place: Place, pool: Pool, task: Task, op: Op): Promise<void>
   const occupied = sources.reduce((sum, each) => sum + each.occupied, 0n)
   await requireRoom(asked, place, occupied)
   await inDraft(place, wanted.id, async draft => {
-    if (!(await canClone(place, draft, op))) throw cannotClone(asked, place.name)
+    await requireClones(place, asked, draft, op)
     await host.files.createExclusive(join(draft, PAUSE), encodePause({ sources: wanted.sources }))
     const created = await cutTogether(place, task, { draft, sources }, op)
     const members = []
@@ -161,21 +160,11 @@ async function sourceOf({ host }: Place, pool: Pool, id: VolumeId): Promise<Sour
   return { id, path, occupied: (await host.files.facts(path))?.allocated ?? 0n, origin: originOf(volume) }
 }
 
-async function possible(place: Place, op: Op): Promise<boolean> {
-  let clones = false
-  await inDraft(place, 'probe', async draft => {
-    clones = await canClone(place, draft, op)
-    return false
-  })
-  return clones
-}
-
 /** Found out on a file of the pool's own, so that nobody is held for nothing. */
-async function canClone({ host, root }: Place, draft: string, op: Op): Promise<boolean> {
+async function requireClones({ host, name, root }: Place, asked: string, draft: string, op: Op): Promise<void> {
   const probe = join(draft, 'data')
-  const clones = await cloneFile(host, join(root, 'pool.json'), probe, op)
-  if (clones) await host.files.removeFile(probe)
-  return clones
+  if (!(await cloneFile(host, join(root, 'pool.json'), probe, op))) throw cannotClone(asked, name)
+  await host.files.removeFile(probe)
 }
 
 /** All cuts, or an error: what was cut until then goes with the draft. Answers the instant, in nanoseconds since 1970. */

@@ -200,8 +200,6 @@ export type PauseWrites = () => Promise<LetGo>
 /** Snapshots of several volumes at one instant. A group appears with all its snapshots at once, and vanishes with them. */
 export interface Groups {
   idFor(name: string): GroupId
-  /** Whether files can be cloned here now; throws when the place cannot be asked. */
-  possible(op: Op): Promise<boolean>
   /**
    * Answers the group that exists under this id, new or old; the caller compares. The volumes are paused from before the
    * first cut until after the last. Throws PoolFull, OperationPending, and CannotCutTogether where files cannot be cloned.

@@ -1,5 +1,5 @@
 // GroupController: one entry an RPC; translates in, calls the flow, translates out. No decisions.
-import { canCutGroups, createGroup, deleteGroup, getGroup } from '../controller/group-snapshots.ts'
+import { createGroup, deleteGroup, getGroup } from '../controller/group-snapshots.ts'
 import type { ControllerSite } from '../controller/site.ts'
 import type { Methods } from './call.ts'
 import type { GroupControllerHandlers } from './generated/csi/v1/GroupController.ts'
@@ -7,9 +7,10 @@ import { encodeGroup, parseMap, parseName, refuseForeignParameters } from './tra
 
 /** What the pools can do, and no more. */
 export function groupControllerService(site: ControllerSite): Methods<GroupControllerHandlers> {
-  const own = [{ rpc: { type: 'CREATE_DELETE_GET_VOLUME_GROUP_SNAPSHOT' as const } }]
+  const canCut = [...site.pools.values()].some(({ groups }) => groups)
+  const capabilities = canCut ? [{ rpc: { type: 'CREATE_DELETE_GET_VOLUME_GROUP_SNAPSHOT' as const } }] : []
   return {
-    GroupControllerGetCapabilities: async (_, op) => ({ capabilities: (await canCutGroups(site, op)) ? own : [] }),
+    GroupControllerGetCapabilities: async () => ({ capabilities }),
 
     async CreateVolumeGroupSnapshot(request, op) {
       const asked = 'create a group snapshot'

@@ -151,12 +151,6 @@ export const snapshotTests = (type: PoolFilesystem): void => {
     assert.equal(sha256(copy.data), expected)
   })
 
-  test('groups are offered where files can be cloned, and only there', async () => {
-    const method = 'GroupControllerGetCapabilities'
-    const { capabilities } = await bench.driver.call<{ capabilities: object[] }>('GroupController', method, {})
-    assert.equal(capabilities.length, clones(type) ? 1 : 0)
-  })
-
   test('random writes, snapshots and restores: every byte is that of its instant', async () => {
     const size = 8 * MIB
     const source = await bench.volume({ as: 'block', size }).create()
