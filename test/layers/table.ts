@@ -45,14 +45,15 @@ const nodeTests =
       env: { [REPORT_DIRECTORY_ENV]: reportDirectory },
     })
 
-const inProcess = (pattern: string, timeoutMs: number): Layer['run'] =>
-  nodeTests({ patterns: [pattern], isolation: 'none', timeoutMs })
-
 /** As many processes at the same time, for files that could share one. */
 const together =
   (...runs: readonly Layer['run'][]): Layer['run'] =>
   async context =>
     (await Promise.all(runs.map(run => run(context)))).flat()
+
+/** A process for each pattern, whose files share it. The last of several takes what the others leave. */
+const inProcesses = (...patterns: readonly string[]): Layer['run'] =>
+  together(...patterns.map(each => nodeTests({ patterns: [each], isolation: 'none', timeoutMs: 2 * MINUTE })))
 
 const perProcess = (pattern: string, timeoutMs: number, concurrency = 1): Layer['run'] =>
   nodeTests({ patterns: [pattern], isolation: 'process', concurrency, timeoutMs })
@@ -68,22 +69,15 @@ export const LAYERS: readonly Layer[] = [
     needs: [],
     besideOthers: true,
     // Parts of about the same work.
-    run: together(
-      inProcess('src/[a-g]*/**/*.test.ts', 2 * MINUTE),
-      inProcess('src/[h-m]*/**/*.test.ts', 2 * MINUTE),
-      inProcess('src/[n-z]*/**/*.test.ts', 2 * MINUTE),
-    ),
+    run: inProcesses('src/[a-g]*/**/*.test.ts', 'src/[h-m]*/**/*.test.ts', 'src/[!a-m]*/**/*.test.ts'),
   },
   {
     name: 'contract',
     needs: [],
     besideOthers: true,
-    run: together(
-      inProcess('test/contract/[a-p]*.test.ts', 2 * MINUTE),
-      inProcess('test/contract/[q-z]*.test.ts', 2 * MINUTE),
-    ),
+    run: inProcesses('test/contract/**/[a-p]*.test.ts', 'test/contract/**/[!a-p]*.test.ts'),
   },
-  { name: 'meta', needs: [], besideOthers: true, run: inProcess('test/meta/**/*.test.ts', 2 * MINUTE) },
+  { name: 'meta', needs: [], besideOthers: true, run: inProcesses('test/meta/**/*.test.ts') },
   { name: 'chart', needs: ['helm'], run: perProcess('test/chart/**/*.test.ts', 10 * MINUTE) },
   { name: 'proto', needs: ['go'], run: perProcess('test/proto/**/*.test.ts', 5 * MINUTE) },
   {

@@ -47,6 +47,13 @@ const mounted = async (...kinds: ('ext4' | 'xfs')[]): Promise<TestVolume[]> => {
 const write = (volumes: readonly TestVolume[]) =>
   start('chain-writer.ts', ...volumes.map(({ staging }) => join(staging, 'log')))
 
+/** The same writer, or another one when its logs have become long. */
+const renew = async (writer: ReturnType<typeof write>, volumes: readonly TestVolume[]) => {
+  if (writer.lines() <= MOST_RECORDS) return writer
+  await stop(writer.child)
+  return write(volumes)
+}
+
 /** Records in each copy of these volumes, mounted as a node does it. */
 const restore = async (volumes: readonly TestVolume[], snapshots: readonly { source_volume_id: string }[]) => {
   const counts: number[] = []
@@ -69,10 +76,7 @@ for (const kinds of [['ext4', 'xfs'] as const, ['xfs', 'ext4', 'ext4'] as const]
     const volumes = await mounted(...kinds)
     let writer = write(volumes)
     for (let round = 0; round < rounds(5, 250); round += 1) {
-      if (writer.lines() > MOST_RECORDS) {
-        await stop(writer.child)
-        writer = write(volumes)
-      }
+      writer = await renew(writer, volumes)
       const before = writer.lines()
       await waitUntil('writes', () => writer.lines() > before + 10)
       const group = await grouper.cut(`round-${round}`, volumes)
@@ -208,8 +212,9 @@ test('a driver that is killed with all that it had started leaves volumes frozen
 test('a driver that is killed anywhere in the cut or the deletion of a group: a repeat comes to the end, and writers go on', async () => {
   const { survive, settle } = killerOf(bench, 'xfs')
   const volumes = await mounted('ext4', 'xfs')
-  const writer = write(volumes)
+  let writer = write(volumes)
   for (let round = 0; round < rounds(2, 40); round += 1) {
+    writer = await renew(writer, volumes)
     const before = writer.lines()
     await waitUntil('writes', () => writer.lines() > before + 2)
     let group: GroupMessage | undefined
