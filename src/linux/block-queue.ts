@@ -1,5 +1,6 @@
 // The queue of a block device: how far the kernel reads ahead, and whether discards reach the storage below.
 import type { Host } from '../host/host.ts'
+import { DriverError } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import { writeControl } from './control-file.ts'
 import type { Device } from './device.ts'
@@ -10,13 +11,15 @@ export interface QueueWish {
   readonly discard?: 'on' | 'off'
 }
 
+type Named = Pick<Device, 'kname'>
+
 const REMEDY = 'check that /sys is writable for the node plugin'
 
 /**
  * Changes only what is otherwise. Before the read-ahead: Linux 6.18 takes any change of the limits of a queue for a reason to put that back
  * to its default. Throws Unavailable when the kernel refuses.
  */
-export async function tuneDiscard(host: Host, { kname }: Device, { discard }: QueueWish, op: Op): Promise<void> {
+export async function tuneDiscard(host: Host, { kname }: Named, { discard }: QueueWish, op: Op): Promise<void> {
   const most = await readQueue(host, kname, 'discard_max_bytes')
   if (discard === 'off' && most !== '0' && !outlivesVolume(kname))
     await writeControl(host, at(kname, 'discard_max_bytes'), '0', REMEDY, op)
@@ -29,9 +32,27 @@ export async function tuneDiscard(host: Host, { kname }: Device, { discard }: Qu
 }
 
 /** The same for the read-ahead. */
-export async function tuneReadAhead(host: Host, { kname }: Device, { readAheadKiB }: QueueWish, op: Op): Promise<void> {
+export async function tuneReadAhead(host: Host, { kname }: Named, { readAheadKiB }: QueueWish, op: Op): Promise<void> {
   if (readAheadKiB !== undefined && (await readQueue(host, kname, 'read_ahead_kb')) !== readAheadKiB)
     await writeControl(host, at(kname, 'read_ahead_kb'), readAheadKiB, REMEDY, op)
+}
+
+/**
+ * Runs what makes the kernel ask a disk anew. It takes what the disk can do for what is wanted then (Linux 6.1: discards;
+ * 6.18: the read-ahead): what was set otherwise is set again. Where that fails it is logged, as it does no harm to data.
+ */
+export async function keepingQueue(host: Host, disk: Named, op: Op, askAnew: () => Promise<void>): Promise<void> {
+  const [readAheadKiB, most, able] = await Promise.all(
+    ['read_ahead_kb', 'discard_max_bytes', 'discard_max_hw_bytes'].map(name => readQueue(host, disk.kname, name)),
+  )
+  await askAnew()
+  try {
+    if (most === '0' && able !== '0') await tuneDiscard(host, disk, { discard: 'off' }, op)
+    await tuneReadAhead(host, disk, readAheadKiB === undefined ? {} : { readAheadKiB }, op)
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    op.log.warn({ cause: error.message }, `a fresh look at ${disk.kname} reset its queue`)
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 // SCSI disks: what they say they are, and the files in /sys that make the kernel ask them again or let them go.
 import type { Host } from '../host/host.ts'
 import type { Op } from '../volume/op.ts'
+import { keepingQueue } from './block-queue.ts'
 import { writeControl } from './control-file.ts'
 
 const REMEDY = 'check the session of the disk; call again'
@@ -23,9 +24,11 @@ export async function readDiskState(host: Host, kname: string): Promise<string> 
   return (await host.files.read(`/sys/block/${kname}/device/state`))?.trim() ?? 'gone'
 }
 
-/** Makes the kernel ask the disk anew for its size, its write protection and its identity. */
+/** Makes the kernel ask the disk anew for its size, its write protection and its identity. Its queue stays as it was. */
 export async function rescanDisk(host: Host, kname: string, op: Op): Promise<void> {
-  await writeControl(host, `/sys/block/${kname}/device/rescan`, '1', REMEDY, op)
+  await keepingQueue(host, { kname }, op, () =>
+    writeControl(host, `/sys/block/${kname}/device/rescan`, '1', REMEDY, op),
+  )
 }
 
 /** Takes the disk out of the kernel, after writing back the disk's own cache; `at` is its folder in /sys. */

@@ -6,16 +6,19 @@ import { NetVolume } from './volume.ts'
 
 const BLOCK = 4096
 
-/** Read-ahead and discards of a disk that came over the network: as the volume says, and after growth too. */
+/** Read-ahead and discards of a disk that came over the network: as the volume says, also after each look at it. */
 export async function requireTuned(cluster: Cluster, node: NodeName): Promise<void> {
   const volume = await new NetVolume(cluster, { name: 'tuned', as: 'xfs' }).create()
   await volume.modify({ readAheadKiB: '516', discard: 'off' })
-  await volume.up(node)
+  await (await volume.publish(node)).stage(node)
   const inEffect = async () =>
     await cluster.run(
       node,
       `cd /sys/block/$(basename $(findmnt --noheadings --output SOURCE ${volume.staging}))/queue && cat read_ahead_kb discard_max_bytes`,
     )
+  assert.equal(await inEffect(), '516\n0')
+  await volume.publishAt(node)
+  await cluster.doctor(node)
   assert.equal(await inEffect(), '516\n0')
   assert.equal((await volume.condition(node)).message, 'the volume is in order')
   await volume.expand(2 * volume.size)
