@@ -50,7 +50,7 @@ export async function listVolumes(
 
 /** CSI spec, ControllerGetVolume. */
 export async function describeVolume(site: ControllerSite, id: VolumeId, op: Op): Promise<ListedVolume> {
-  return await describe(await getVolume(site, `get ${id}`, id), await lookAtWays(site, op))
+  return await describe(await getVolume(site, `get ${id}`, id), await lookAtWays(site, op, id))
 }
 
 interface WayOut {
@@ -58,10 +58,10 @@ interface WayOut {
   readonly exports: ReadonlyMap<VolumeId, Exported>
 }
 
-/** Looked up once for all volumes, by transport: each lists its devices or exports for it. */
-async function lookAtWays({ exporters }: ControllerSite, op: Op): Promise<Map<string, WayOut>> {
+/** Looked up once for all volumes, or for one, by transport: each lists its devices or exports for it. */
+async function lookAtWays({ exporters }: ControllerSite, op: Op, only?: VolumeId): Promise<Map<string, WayOut>> {
   const found = [...exporters].map(
-    async ([name, exporter]) => [name, { exporter, exports: await exporter.exports(op) }] as const,
+    async ([name, exporter]) => [name, { exporter, exports: await exporter.exports(op, only) }] as const,
   )
   return new Map(await Promise.all(found))
 }

@@ -121,6 +121,41 @@ describe('restoring exports', () => {
     assert.deepEqual(fake.documents.get(document.target), document)
   })
 
+  it('takes away an export that is whole and serves nobody, which would keep its volume from being deleted', async t => {
+    const { site, pool, fake, make, publish } = await networkSite(t)
+    const id = await make('one')
+    await publish(id)
+    const document = fake.documents.get(targetName(id))
+    assert.ok(document)
+    await pool.release(id, NODE)
+    fake.documents.set(document.target, { ...document, rights: [] })
+    assert.equal(await restoreExports(site, op), 1)
+    assert.equal(fake.documents.size, 0)
+  })
+
+  it('does not make anew what a publish made while it waited', async t => {
+    const { site, pool, fake, make, publish } = await networkSite(t)
+    const id = await make('one')
+    // It finds the claim of a publish that has not come to its export, and waits for its end.
+    const alone = pool.alone.bind(pool)
+    const apply = fake.apply.bind(fake)
+    let restoring: Promise<number> | undefined
+    fake.apply = async (...args) => {
+      fake.apply = apply
+      await new Promise<void>(resolve => {
+        pool.alone = async (...rest) => {
+          resolve()
+          return await alone(...rest)
+        }
+        restoring = restoreExports(site, op)
+      })
+      await apply(...args)
+    }
+    await publish(id)
+    assert.equal(await restoring, 0)
+    assert.equal(fake.calls.filter(call => call.startsWith('apply')).length, 1)
+  })
+
   it('does not give back a right that is being taken away, whenever it looks', async t => {
     const fake = fakeTarget()
     const { site, make, publish } = await networkSite(t, fake)

@@ -38,7 +38,7 @@ export async function restoreExports(site: ControllerSite, op: Op): Promise<numb
 export async function restoreExport(site: ControllerSite, id: VolumeId, op: Op): Promise<void> {
   const located = await getVolume(site, `restore the export of ${id}`, id)
   const exporter = getExporter(site, `restore the export of ${id}`, located.volume.transport)
-  await restore(exporter, located, (await exporter.exports(op)).get(id), op)
+  await restore(exporter, located, (await exporter.exports(op, id)).get(id), op)
   await exporter.settle(op)
 }
 
@@ -70,24 +70,42 @@ async function restoreOrWarn(site: ControllerSite, { transport, exporter, id, se
 }
 
 async function restore(exporter: Exporter, located: Located, seen: Exported | undefined, op: Op): Promise<boolean> {
-  const { pool, volume } = located
+  const { id } = located.volume
+  if (!(await findDue(exporter, located, seen))) return false
+  return await changeRights(exporter, located, op, async () => {
+    // All of it anew: what a call made meanwhile is not made again.
+    const due = await findDue(exporter, located, (await exporter.exports(op, id)).get(id))
+    if (!due) return false
+    const [first, ...others] = due.claims
+    // A publish that was cut short may have left a claim beside one that it conflicts with: nobody gets more by that.
+    for (const claim of others) requireSharable(id, claim, [first ?? claim, ...others])
+    if (first) await exporter.export(located.volume, due.backing, [first, ...others], op)
+    else await exporter.withdraw(id, op)
+    return true
+  })
+}
+
+interface Due {
+  readonly backing: Backing
+  /** None: nothing is to be left. */
+  readonly claims: readonly Claim[]
+}
+
+/** What has to be exported instead of what is seen; undefined when that is right. Throws for an export that is none of ours. */
+async function findDue(
+  exporter: Exporter,
+  { pool, volume }: Located,
+  seen: Exported | undefined,
+): Promise<Due | undefined> {
   const claims = await claimsOver(exporter, pool, volume.id)
-  if (claims.length === 0 && !seen) return false
+  if (claims.length === 0 && !seen) return undefined
   const backing = await pool.backing(volume.id)
-  if (seen && isAsClaimed(seen, backing, claims)) return false
-  // The export of a namesake in a pool of somebody else is none of ours; one that shows nothing yet was not finished.
+  if (claims.length > 0 && seen && isAsClaimed(seen, backing, claims)) return undefined
+  // That of a namesake in a pool of somebody else; one that shows nothing yet was not finished.
   if (seen && seen.backing !== backing.path && seen.backing !== '') {
     throw new Error(`its target shows ${seen.backing}, not ${backing.path}; it is left alone`)
   }
-  return await changeRights(exporter, located, op, async () => {
-    // Read again: a call may have changed them meanwhile.
-    const [first, ...others] = await claimsOver(exporter, pool, volume.id)
-    // A publish that was cut short may have left a claim beside one that it conflicts with: nobody gets more by that.
-    for (const claim of others) requireSharable(volume.id, claim, [first ?? claim, ...others])
-    if (first) await exporter.export(volume, backing, [first, ...others], op)
-    else await exporter.withdraw(volume.id, op)
-    return true
-  })
+  return { backing, claims }
 }
 
 /** Those that an export serves. Who empties a volume holds a claim as well, and is no node. */

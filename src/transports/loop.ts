@@ -117,7 +117,7 @@ function createExporter(host: Host, nodeId: string): Exporter {
     grow: async () => undefined, // the node rescans
     pause: ({ id }, _backing, _claims, op) => pauseLoops(host, id, () => devicesOf(host, id), op),
     resume: async (id, op) => await resumeLoops(host, await devicesOf(host, id), op),
-    exports: () => attachedVolumes(host),
+    exports: (_op, only) => attachedVolumes(host, only),
     async requireUnused(id) {
       for (const device of await devicesOf(host, id)) {
         const users = await usersOf(host, device)
@@ -152,11 +152,11 @@ function createConnector(host: Host): Connector {
   }
 }
 
-async function attachedVolumes(host: Host): Promise<Map<VolumeId, Exported>> {
+async function attachedVolumes(host: Host, only: VolumeId | undefined): Promise<Map<VolumeId, Exported>> {
   const attached = new Map<VolumeId, Exported>()
   for (const [id, attachments] of Map.groupBy(await listAttachments(host), each => each.id)) {
     const [first] = attachments
-    if (id === undefined || !first) continue
+    if (id === undefined || !first || (only !== undefined && id !== only)) continue
     const found = await Promise.all(attachments.map(({ device }) => troublesBelow(host, device)))
     const paths = attachments.map(({ device }) => device.path)
     const several = paths.length > 1 ? [`several devices show it: ${paths.join(', ')}`] : []

@@ -77,8 +77,8 @@ export interface Exporter {
   pause(volume: Volume, backing: Backing, claims: readonly Claim[], op: Op): Promise<LetGo>
   /** Ends what a pause left whose process, and all that it had started, was killed; fine if there is nothing. */
   resume(id: VolumeId, op: Op): Promise<void>
-  /** What is exported now, from the kernel or the daemon alone, whoever did it. */
-  exports(op: Op): Promise<ReadonlyMap<VolumeId, Exported>>
+  /** What is exported now, or of that one volume, from the kernel or the daemon alone, whoever did it. */
+  exports(op: Op, only?: VolumeId): Promise<ReadonlyMap<VolumeId, Exported>>
   /** Proves that nothing reaches the bytes, before they are deleted. Throws VolumeInUse. */
   requireUnused(id: VolumeId, op: Op): Promise<void>
 }

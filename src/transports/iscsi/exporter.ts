@@ -73,15 +73,23 @@ export function createExporter(own: Host, settings: IscsiSettings, target: Targe
       if (shown && shown.size < backing.size) await target.grow(shown.target, backing, op)
     },
     ...whileAlone(way),
-    async exports(op) {
-      const units = Map.groupBy((await nodes?.list()) ?? [], unit => unit.id)
-      const found = (await target.list(op)).flatMap(shown => {
-        const id = volumeOfTarget(shown.target)
-        return id === undefined ? [] : [[id, exportedAs(id, shown, units.get(id) ?? [])] as const]
-      })
-      return new Map(found)
-    },
+    exports: (op, only) => exportsOf(way, only, op),
   }
+}
+
+async function exportsOf(
+  { target, nodes }: Way,
+  only: VolumeId | undefined,
+  op: Op,
+): Promise<ReadonlyMap<VolumeId, Exported>> {
+  const units = Map.groupBy((await nodes?.list(only)) ?? [], unit => unit.id)
+  const all = only === undefined ? await target.list(op) : [await target.find(targetName(only), op)]
+  const present = all.filter(each => each !== undefined)
+  const found = present.flatMap(shown => {
+    const id = volumeOfTarget(shown.target)
+    return id === undefined ? [] : [[id, exportedAs(id, shown, units.get(id) ?? [])] as const]
+  })
+  return new Map(found)
 }
 
 async function exportAs(
