@@ -25,6 +25,13 @@ export const OVER_THE_NETWORK: readonly Mutant[] = [
     '',
     'test/loop/modify.test.ts',
   ),
+  check(
+    'src/linux/block-queue.ts',
+    'what a look at a disk must not change',
+    "if (most === '0' && able !== '0') await tuneDiscard(host, disk, { discard: 'off' }, op)",
+    '',
+    'src/linux/scsi.test.ts',
+  ),
   pausing('the end of all sessions of a paused volume', 'await target.remove(name, op)', ''),
   pausing('the look whether a pause held', 'if (!shown) return', 'return'),
   pausing('the refusal to pause below the target of a node', 'if (shared) {', 'if (false) {'),
@@ -120,7 +127,7 @@ export const OVER_THE_NETWORK: readonly Mutant[] = [
   check(
     'src/controller/restore-exports.ts',
     'the refusal to export to claims that conflict',
-    'for (const claim of others) requireSharable(volume.id, claim, [first ?? claim, ...others])',
+    'for (const claim of others) requireSharable(id, claim, [first ?? claim, ...others])',
     '',
   ),
   check(

@@ -6,6 +6,7 @@ import type { CapacityRange } from '../volume/capacity.ts'
 import { DriverError, InvalidRequest, SizeOutOfRange, VolumeNotFound } from '../volume/errors.ts'
 import type { Op } from '../volume/op.ts'
 import type { Bytes, VolumeId } from '../volume/types.ts'
+import { tuneDevice } from './apply-tuning.ts'
 import { findConnected, mountsOf, type NodeSite } from './site.ts'
 import { devicesAndViews } from './view.ts'
 
@@ -54,6 +55,8 @@ async function expand(site: NodeSite, { id, volumePath, range, access }: ExpandR
   }
   const [, ...views] = await devicesAndViews(site.host, device)
   for (const view of views) await refreshLoopSize(site.host, view, op)
+  // Growth is a look at the device anew: whatever the kernel forgets by that is said again.
+  await tuneDevice(site.host, device, (await site.journal.find(id))?.tuning ?? {}, op)
   op.log.info({ size: String(device.size) }, 'volume expanded on this node')
   return device.size
 }
