@@ -19,11 +19,11 @@ async function startWriter(
   node: NodeName,
   writer: string,
   volume: NetVolume,
-  from = 1,
+  { from = 1, pauseMs = 20 } = {},
 ): Promise<string> {
   const path = `${volume.target}/records`
   await cluster.run(node, `test -e ${path} || { truncate -s 2M ${path}; sync -f ${path}; }`)
-  await cluster.agent(node, { do: 'write', writer, path, from, pauseMs: 20 })
+  await cluster.agent(node, { do: 'write', writer, path, from, pauseMs })
   await waitUntil('the first writes', async () => (await statusOf(cluster, node, writer)).acknowledged >= from + 5)
   return path
 }
@@ -39,7 +39,9 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
   for (let round = 0; round < turns(1, 20); round += 1) {
     const writers = inUse.map((volume, n) => ({ volume, writer: `power-${round}-${n}` }))
     const from = round * 1_000_000 + 1
-    await FEW.map(writers, ({ volume, writer }) => startWriter(cluster, A, writer, volume, from))
+    // Fifty that write as fast as they can keep emulated processors from all else, for minutes of each round.
+    const pauseMs = rounds(20, 250)
+    await FEW.map(writers, ({ volume, writer }) => startWriter(cluster, A, writer, volume, { from, pauseMs }))
     await cluster.machine('storage').crash()
     const before = await Promise.all(writers.map(({ writer }) => statusOf(cluster, A, writer)))
     const cutAt = performance.now()
