@@ -1,5 +1,5 @@
-// Bundles the mains for the images: one file each, and beside them what they read: the proto, and package.json for the version.
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+// Bundles the mains for the images: one file each, and beside them package.json, where they find their version.
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
 import manifest from '../package.json' with { type: 'json' }
@@ -22,7 +22,5 @@ await build({
   banner: { js: "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)" },
 })
 for (const name of ['controller', 'node', 'all-in-one', 'cli']) chmodSync(join(out, `dist/bin/${name}.js`), 0o755)
-mkdirSync(join(out, 'proto'), { recursive: true })
-copyFileSync(join(root, 'proto/csi.proto'), join(out, 'proto/csi.proto'))
 const { name, version, license } = manifest
 writeFileSync(join(out, 'package.json'), `${JSON.stringify({ name, version, license, type: 'module' })}\n`)

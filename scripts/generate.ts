@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { protoLoaderOptions } from '../src/rpc/proto-options.ts'
 import { valuesSchema } from './chart-schema.ts'
+import { describeProto } from './proto.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const committed = join(root, 'src/rpc/generated')
@@ -26,7 +27,7 @@ function generatorScript(): string {
   return join(dirname(manifest), 'build/bin/proto-loader-gen-types.js')
 }
 
-/** Writes the types of proto/csi.proto into the folder `outDir`. */
+/** Writes the types of proto/csi.proto, and the description that the driver loads, into the folder `outDir`. */
 function generate(outDir: string): void {
   const flags = [
     ...optionFlags(),
@@ -40,6 +41,7 @@ function generate(outDir: string): void {
     'csi.proto',
   ]
   execFileSync(process.execPath, [generatorScript(), ...flags], { cwd: root, stdio: 'inherit' })
+  writeFileSync(join(outDir, 'csi.json'), describeProto())
 }
 
 /** All files below `folder` with their text, keyed by relative path. A missing folder has none. */

@@ -10,13 +10,13 @@ const LITE = '--no-opt --no-maglev --no-sparkplug'
 /** Packages in CommonJS expect it. */
 const REQUIRE = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
 /** What the sources find by their own place: two folders up. */
-const BESIDE = ['package.json', 'proto/csi.proto']
+const BESIDE = 'package.json'
 
 /** Puts each of these sources, paths in the project, as one file into the folder `share`, which VMs see as /lab/share. */
 export function installPrograms(share: string, sources: readonly string[]): void {
   const folder = join(share, FOLDER)
-  mkdirSync(join(folder, 'proto'), { recursive: true })
-  for (const each of BESIDE) copyFileSync(join(ROOT, each), join(folder, each))
+  mkdirSync(folder, { recursive: true })
+  copyFileSync(join(ROOT, BESIDE), join(folder, BESIDE))
   buildSync({
     absWorkingDir: ROOT,
     entryPoints: Object.fromEntries(sources.map(source => [basename(source, '.ts'), source])),

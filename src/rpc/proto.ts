@@ -1,14 +1,13 @@
-// Loads proto/csi.proto, with the one cast from what the loader returns to the generated types.
-import { fileURLToPath } from 'node:url'
+// The services of proto/csi.proto, by the description that is generated of it, with the casts that its types need.
 import { type GrpcObject, loadPackageDefinition } from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
+import { fromJSON } from '@grpc/proto-loader'
+import json from './generated/csi.json' with { type: 'json' }
 import type { ProtoGrpcType } from './generated/csi.ts'
 import { protoLoaderOptions } from './proto-options.ts'
 
-const PROTO = fileURLToPath(new URL('../../proto/csi.proto', import.meta.url))
-
 function load(): ProtoGrpcType['csi']['v1'] {
-  const loaded: GrpcObject = loadPackageDefinition(loadSync(PROTO, protoLoaderOptions))
+  const description = json as Parameters<typeof fromJSON>[0]
+  const loaded: GrpcObject = loadPackageDefinition(fromJSON(description, protoLoaderOptions))
   return (loaded as unknown as ProtoGrpcType).csi.v1
 }
 

@@ -1,23 +1,14 @@
 // Parses proto/csi.proto with protobufjs and turns it into a Schema.
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { resolve } from 'node:path'
 import protobuf from 'protobufjs'
+import { loadProto, PATH } from '../../scripts/proto.ts'
 import { type Facts, formatOptions, type Schema } from './schema.ts'
 
-const protoPath = resolve(import.meta.dirname, '../../proto/csi.proto')
 const packageName = 'csi.v1'
 
 /** The namespace csi.v1 of proto/csi.proto, types resolved, comments (leading or trailing) in `comment`. */
 export function loadOurProto(): protobuf.Namespace {
-  const root = new protobuf.Root()
-  const { resolve: resolveModule } = createRequire(import.meta.url)
-  // Google's own files come with protobufjs.
-  root.resolvePath = (_origin, target) =>
-    target.startsWith('google/') ? resolveModule(`protobufjs/${target}`) : target
-  root.loadSync(protoPath, { keepCase: true, alternateCommentMode: true })
-  root.resolveAll()
-  const namespace = root.lookup(packageName)
+  const namespace = loadProto().lookup(packageName)
   if (!(namespace instanceof protobuf.Namespace)) throw new Error(`proto/csi.proto declares no package ${packageName}`)
   return namespace
 }
@@ -110,7 +101,7 @@ function addNamespace(schema: Schema, namespace: protobuf.NamespaceBase): void {
 /** proto/csi.proto as a Schema. Throws when it does not parse or names a type that does not exist. */
 export function readOurSchema(): Schema {
   // protobufjs keeps no syntax on its objects; without the line a file would be proto2.
-  const syntax = /^syntax = "(.*)";$/m.exec(readFileSync(protoPath, 'utf8'))?.[1] ?? 'proto2'
+  const syntax = /^syntax = "(.*)";$/m.exec(readFileSync(PATH, 'utf8'))?.[1] ?? 'proto2'
   const schema: Schema = new Map([['file', new Map([['syntax', syntax]])]])
   addNamespace(schema, loadOurProto())
   return schema
