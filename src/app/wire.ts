@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { ephemeralHome } from '../controller/ephemeral.ts'
 import { abandonGroups } from '../controller/group-snapshots.ts'
 import { ledgerOf } from '../controller/ledger.ts'
+import { poolMetrics } from '../controller/pool-metrics.ts'
 import { restoreExports } from '../controller/restore-exports.ts'
 import type { ControllerSite } from '../controller/site.ts'
 import type { Host } from '../host/host.ts'
@@ -24,6 +25,7 @@ import { identityService } from '../rpc/identity-service.ts'
 import { createLimit } from '../rpc/middleware/limit.ts'
 import { createLock } from '../rpc/middleware/lock.ts'
 import { log } from '../rpc/middleware/log.ts'
+import { createCallMetrics } from '../rpc/middleware/metrics.ts'
 import { requireFields } from '../rpc/middleware/require-fields.ts'
 import { nodeService } from '../rpc/node-service.ts'
 import { csi } from '../rpc/proto.ts'
@@ -33,11 +35,13 @@ import { snapshotMetadataService } from '../rpc/snapshot-metadata-service.ts'
 import { connectorsOf, exportersOf } from '../transports/index.ts'
 import { initiatorName } from '../transports/iscsi/names.ts'
 import { requireSoleTarget } from '../transports/iscsi/targets.ts'
+import type { Measured } from '../volume/metric.ts'
 import { encodeNodeId } from '../volume/node-id.ts'
 import { type Logger, SILENT, steady } from '../volume/op.ts'
 import { nodeSegments } from '../volume/topology.ts'
 import type { Settings } from './config.ts'
 import type { Lifetime } from './lifetime.ts'
+import { processMetrics, serveMetrics } from './metrics.ts'
 import { repeat } from './repeat.ts'
 
 /** How often exports and staged volumes are looked at; initiators try a lost session again every 2 s. */
@@ -52,9 +56,10 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
     role === 'controller'
       ? undefined
       : nodeSite(hostOf(settings), settings, controller ?? (await scratchSite(hostOf(settings), settings)))
+  const calls = createCallMetrics()
   const pipe: Pipe = {
     log: logger,
-    middleware: [log, requireFields, createLock(), createLimit(settings.maxConcurrentCalls)],
+    middleware: [calls.measure, log, requireFields, createLock(), createLimit(settings.maxConcurrentCalls)],
     stop: lifetime.stop,
     draining: lifetime.draining,
     track: lifetime.track,
@@ -88,9 +93,16 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
   const op = { log: logger, signal: lifetime.stop }
   if (node) lifetime.track(recover(node, op))
   const watch = node && createWatch(node)
-  if (watch) repeat(() => watch(op), WATCH_MS, lifetime)
+  if (watch) repeat(() => watch.look(op), WATCH_MS, lifetime)
   if (controller) lifetime.track(abandonGroups(controller, op))
   if (controller) repeat(() => restoreExports(controller, op), WATCH_MS, lifetime)
+  const collect = async (): Promise<Measured[]> => [
+    ...processMetrics({ role, driver: settings.driverName, version: version() }),
+    ...calls.metrics(),
+    ...(watch?.metrics() ?? []),
+    ...(controller ? await poolMetrics(controller, op) : []),
+  ]
+  if (settings.metricsAddress !== undefined) await serveMetrics(settings.metricsAddress, collect, logger)
   return server
 }
 

@@ -37,12 +37,12 @@ async function setUp(t: TestContext) {
   /** The events of one look. */
   const look = async () => {
     lines.length = 0
-    await watch({ ...testOp(), log: recordingLogger(lines) })
+    await watch.look({ ...testOp(), log: recordingLogger(lines) })
     return lines
       .map(line => JSON.parse(line) as { event?: string; volume?: string; condition?: string })
       .map(({ event, volume, condition }) => `${event} ${volume} ${condition}`)
   }
-  return { host, journal, state, look }
+  return { host, journal, state, look, watch }
 }
 
 describe('the watch over staged volumes', () => {
@@ -57,6 +57,21 @@ describe('the watch over staged volumes', () => {
     state.troubles = []
     assert.deepEqual(await look(), ['VolumeConditionNormal a its disk is offline'])
     assert.deepEqual(await look(), [])
+  })
+
+  it('counts what is staged, and names what is ill, for as long as it is', async t => {
+    const { state, look, watch } = await setUp(t)
+    const numbers = () =>
+      watch
+        .metrics()
+        .map(each => (each.type === 'histogram' ? [] : each.samples.map(({ labels, value }) => [labels, value])))
+    assert.deepEqual(numbers(), [[[{}, 0]], []])
+    state.troubles = ['its disk is offline']
+    await look()
+    assert.deepEqual(numbers(), [[[{}, 1]], [[{ volume: 'a' }, 1]]])
+    state.troubles = []
+    await look()
+    assert.deepEqual(numbers(), [[[{}, 1]], []])
   })
 
   it('notices a lost device, a filesystem made read-only, and a device that was connected anew below it', async t => {

@@ -1,6 +1,7 @@
 // Volumes that fall ill while nobody asks: each change of a volume's condition becomes one line of the log, fit for an event.
 import { filesystemTroubles, isReadOnly } from '../linux/mount.ts'
 import { answersLookups } from '../linux/path.ts'
+import { gauge, type Measured } from '../volume/metric.ts'
 import type { Op } from '../volume/op.ts'
 import type { VolumeId } from '../volume/types.ts'
 import type { Entry } from './journal.ts'
@@ -11,9 +12,16 @@ import { findConnected, mountsOf, type NodeSite } from './site.ts'
 const ABNORMAL = 'VolumeConditionAbnormal'
 const NORMAL = 'VolumeConditionNormal'
 
-/** Answers a look at all volumes at rest on this node, which remembers what it saw the last time. It never throws. */
-export function createWatch(site: NodeSite): (op: Op) => Promise<void> {
+export interface Watch {
+  /** At all volumes at rest on this node; remembers what it saw the last time. Never throws. */
+  look(op: Op): Promise<void>
+  /** What it saw the last time, in numbers. */
+  metrics(): Measured[]
+}
+
+export function createWatch(site: NodeSite): Watch {
   const ill = new Map<VolumeId, string>()
+  let staged = 0
   const note = (id: VolumeId, troubles: readonly string[], op: Op) => {
     const [before, message] = [ill.get(id), troubles.join('; ')]
     if (message === '') ill.delete(id)
@@ -23,16 +31,27 @@ export function createWatch(site: NodeSite): (op: Op) => Promise<void> {
     if (message === '' && before !== undefined)
       op.log.info({ event: NORMAL, volume: id, condition: before }, 'a volume is well again')
   }
-  return async op => {
-    try {
-      const entries = (await site.journal.inventory()).flatMap(noted => ('entry' in noted ? [noted.entry] : []))
-      const atRest = entries.filter(entry => !isInterrupted(entry))
-      for (const entry of atRest) note(entry.id, await troublesOf(site, entry, ill.has(entry.id), op), op)
-      // Unstaged meanwhile: what was wrong with it here is over.
-      for (const id of ill.keys()) if (!entries.some(entry => entry.id === id)) ill.delete(id)
-    } catch (error) {
-      op.log.warn({ cause: String(error) }, 'could not look after the volumes')
-    }
+  return {
+    async look(op) {
+      try {
+        const entries = (await site.journal.inventory()).flatMap(noted => ('entry' in noted ? [noted.entry] : []))
+        const atRest = entries.filter(entry => !isInterrupted(entry))
+        staged = atRest.length
+        for (const entry of atRest) note(entry.id, await troublesOf(site, entry, ill.has(entry.id), op), op)
+        // Unstaged meanwhile: what was wrong with it here is over.
+        for (const id of ill.keys()) if (!entries.some(entry => entry.id === id)) ill.delete(id)
+      } catch (error) {
+        op.log.warn({ cause: String(error) }, 'could not look after the volumes')
+      }
+    },
+    metrics: () => [
+      gauge('ashlar_volumes_staged', 'Volumes on this node.', [{ labels: {}, value: staged }]),
+      gauge(
+        'ashlar_volume_abnormal',
+        '1 for each volume on this node that is not well; the log says why.',
+        [...ill.keys()].map(volume => ({ labels: { volume }, value: 1 })),
+      ),
+    ],
   }
 }
 

@@ -43,7 +43,9 @@ async function look({ host, root, overcommit }: Place): Promise<{ taken: Taken; 
   const whole = available + taken.allocated
   const capacity = whole < size ? whole : size
   const total = (capacity * BigInt(Math.round(overcommit * 1000))) / 1000n
-  return { taken, room: { total, available: total > taken.promised ? total - taken.promised : 0n } }
+  const { promised } = taken
+  const room = { total, available: total > promised ? total - promised : 0n, promised, size, free: available }
+  return { taken, room }
 }
 
 /** Bytes promised to volumes, snapshots, groups and drafts of them, and bytes that they occupy. */

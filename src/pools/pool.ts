@@ -26,6 +26,11 @@ export interface Room {
   readonly available: Bytes
   /** Bytes that may be promised in all. */
   readonly total: Bytes
+  /** Bytes that volumes and snapshots may come to occupy. */
+  readonly promised: Bytes
+  /** Bytes of the storage below the pool, whoever else uses it, and those of them that nobody uses. */
+  readonly size: Bytes
+  readonly free: Bytes
 }
 
 /** Everything that a pool keeps, as it was found. */

@@ -28,6 +28,8 @@ export interface Config {
   maxConcurrentCalls: number
   /** How long running calls may go on after SIGTERM. */
   drainSeconds: number
+  /** Where metrics are served: IP:PORT, or :PORT for all addresses. Absent: nowhere. */
+  metricsAddress?: string
   defaultPool: string
   defaultTransport: string
   pools: Record<string, FilePoolSettings>
@@ -176,6 +178,7 @@ export const configSchema: JSONSchemaType<Config> = {
     selfPublish: { type: 'boolean', default: false },
     maxConcurrentCalls: { type: 'integer', minimum: 1, maximum: 1000, default: 16 },
     drainSeconds: { type: 'integer', minimum: 0, maximum: 3600, default: 25 },
+    metricsAddress: { type: 'string', nullable: true },
     defaultPool: { type: 'string', default: 'default' },
     defaultTransport: { type: 'string', default: 'loop' },
     pools: {
@@ -218,6 +221,7 @@ export function validateConfig(
     storage: far,
     ephemeral: scratch,
     selfPublish,
+    metricsAddress,
   } = shape.value
   const [first, ...rest] = [
     ...Object.keys(pools)
@@ -228,6 +232,9 @@ export function validateConfig(
       .filter(([, value]) => value !== undefined && !isTopologyValue(value))
       .map(([key]) => `${key} must be 1 to 63 letters, digits, "-", "_" or "."`),
     ...problemsOfNodeId(shape.value),
+    ...(metricsAddress === undefined || isPortal(metricsAddress.replace(/^:/, '0.0.0.0:'))
+      ? []
+      : [`metricsAddress "${metricsAddress}" is not IP:PORT or :PORT, as 127.0.0.1:9805`]),
     ...(network ? problemsOfIscsi(network) : []),
     ...(far && (network?.portals ?? []).length === 0
       ? ['storage needs iscsi.portals: volumes of another host are reached over the network only']

@@ -1,13 +1,15 @@
 // The documents say what the code does: tables of errors, parameters and settings, in both directions.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { codeNameOf } from '../../src/rpc/status.ts'
 import { configSchema } from '../../src/schema/config.ts'
 import { parseParameters } from '../../src/schema/parameters.ts'
 import * as errors from '../../src/volume/errors.ts'
 
-const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+const ROOT = new URL('../..', import.meta.url).pathname
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 
 /** The rows of a Markdown table, cells trimmed, by the title of its first column. */
 function rows(document: string, title: string): string[][] {
@@ -55,6 +57,20 @@ test('docs/configuration.md lists exactly the settings, with their defaults', ()
     if (typeof real === 'string' || typeof real === 'number' || typeof real === 'boolean')
       assert.equal(value, String(real), key)
   }
+})
+
+test('docs/operations.md lists exactly the metrics of the driver', () => {
+  const code = globSync('src/**/*.ts', { cwd: ROOT, exclude: ['**/*.test.ts'] })
+    .map(read)
+    .join('')
+  const real = new Set(code.match(/\bashlar_[a-z_]+/g))
+  assert.ok(real.size > 10)
+  assert.deepEqual(
+    rows(read('docs/operations.md'), 'Metric')
+      .map(([name]) => name)
+      .sort(),
+    [...real].sort(),
+  )
 })
 
 test('the version is the same in package.json and at the top of CHANGELOG.md', () => {

@@ -11,6 +11,8 @@
 {{- $config := deepCopy .Values.config -}}
 {{- $_ := set $config "endpoint" (include "ashlar.endpoint" .) -}}
 {{- $_ := set $config "pools" (include "ashlar.pools" . | fromJson) -}}
+{{- $metrics := ternary .Values.ports.nodeMetrics .Values.ports.controllerMetrics (ne (include "ashlar.isLocal" .) "") -}}
+{{- $_ := set $config "metricsAddress" (printf ":%d" (int $metrics)) -}}
 {{- if include "ashlar.isLocal" . }}
 {{- $_ := set $config "selfPublish" true -}}
 {{- else }}
@@ -31,6 +33,7 @@
 {{- else -}}
 {{- $config := omit (deepCopy .Values.config) "pools" "defaultPool" "defaultTransport" "storage" "offerGetSnapshot" -}}
 {{- $_ := set $config "endpoint" (include "ashlar.endpoint" .) -}}
+{{- $_ := set $config "metricsAddress" (printf ":%d" (int .Values.ports.nodeMetrics)) -}}
 {{- $iscsi := omit $config.iscsi "portals" "target" "layout" "chapKeyFile" -}}
 {{- $_ := set $iscsi "inHostNamespaces" true -}}
 {{- if include "ashlar.hasChap" . }}{{ $_ := set $iscsi "chapKeyFile" "/etc/ashlar/chap/key" }}{{ end -}}
