@@ -1,11 +1,14 @@
 // Bundles the mains for the images: one file each, and beside them package.json, where they find their version.
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import manifest from '../package.json' with { type: 'json' }
 
 const root = resolve(import.meta.dirname, '..')
-const out = resolve(process.argv[2] ?? join(root, 'dist'))
+// Throws for what looks like an option: it has none.
+const [folder = join(root, 'dist')] = parseArgs({ allowPositionals: true }).positionals
+const out = resolve(folder)
 
 await build({
   absWorkingDir: root,

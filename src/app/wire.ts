@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { ephemeralHome } from '../controller/ephemeral.ts'
 import { abandonGroups } from '../controller/group-snapshots.ts'
 import { ledgerOf } from '../controller/ledger.ts'
-import { poolMetrics } from '../controller/pool-metrics.ts'
+import { createPoolMetrics } from '../controller/pool-metrics.ts'
 import { restoreExports } from '../controller/restore-exports.ts'
 import type { ControllerSite } from '../controller/site.ts'
 import type { Host } from '../host/host.ts'
@@ -96,11 +96,12 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
   if (watch) repeat(() => watch.look(op), WATCH_MS, lifetime)
   if (controller) lifetime.track(abandonGroups(controller, op))
   if (controller) repeat(() => restoreExports(controller, op), WATCH_MS, lifetime)
+  const measurePools = controller && createPoolMetrics(controller)
   const collect = async (): Promise<Measured[]> => [
     ...processMetrics({ role, driver: settings.driverName, version: version() }),
     ...calls.metrics(),
     ...(watch?.metrics() ?? []),
-    ...(controller ? await poolMetrics(controller, op) : []),
+    ...((await measurePools?.(op)) ?? []),
   ]
   if (settings.metricsAddress !== undefined) await serveMetrics(settings.metricsAddress, collect, logger)
   return server

@@ -2,10 +2,11 @@
 import type { Pool } from '../pools/pool.ts'
 import { gauge, type Measured, type Sample } from '../volume/metric.ts'
 import type { Op } from '../volume/op.ts'
+import { endsWithin } from '../volume/within.ts'
 import type { ControllerSite } from './site.ts'
 
 /** By name: what it says, and where it is in a look at a pool. */
-const BYTES = {
+const NUMBERS = {
   ashlar_pool_size_bytes: ['Size of the filesystem that the pool is on.', ({ room }) => room.size],
   ashlar_pool_free_bytes: ['What is left in that filesystem.', ({ room }) => room.free],
   ashlar_pool_promised_bytes: ['What volumes and snapshots may come to occupy.', ({ room }) => room.promised],
@@ -20,16 +21,35 @@ interface Look {
   readonly snapshots: number
 }
 
-/** A pool that does not answer shows in `ashlar_pool_answers`, and keeps nobody from seeing the others. Never throws. */
-export async function poolMetrics({ pools }: ControllerSite, op: Op): Promise<Measured[]> {
-  const looks = await Promise.all([...pools].map(async ([name, pool]) => ({ pool: name, found: await look(pool, op) })))
-  const answers = looks.map(({ pool, found }) => ({ labels: { pool }, value: found ? 1 : 0 }))
-  const samples = (read: (look: Look) => bigint | number): Sample[] =>
-    looks.flatMap(({ pool, found }) => (found ? [{ labels: { pool }, value: Number(read(found)) }] : []))
-  return [
-    gauge('ashlar_pool_answers', '1, or 0 when the place of the pool could not be read.', answers),
-    ...Object.entries(BYTES).map(([name, [help, read]]) => gauge(name, help, samples(read))),
-  ]
+/** Below the patience of those who ask (Prometheus: 10 s), who would be told nothing at all otherwise. */
+const PATIENCE_MS = 5000
+
+/**
+ * Answers a look at all pools. One that does not answer, or not in time, shows in `ashlar_pool_answers`, and keeps nobody from
+ * seeing the others; it is not asked again before it has answered. Never throws.
+ */
+export function createPoolMetrics(
+  { pools }: ControllerSite,
+  patienceMs = PATIENCE_MS,
+): (op: Op) => Promise<Measured[]> {
+  const begun = new Map<string, Promise<Look | undefined>>()
+  const lookAt = async (name: string, pool: Pool, op: Op): Promise<Look | undefined> => {
+    const work = begun.get(name) ?? look(pool, op).finally(() => begun.delete(name))
+    begun.set(name, work)
+    return (await endsWithin(work, patienceMs)) ? await work : undefined
+  }
+  return async op => {
+    const looks = await Promise.all(
+      [...pools].map(async ([name, pool]) => ({ pool: name, found: await lookAt(name, pool, op) })),
+    )
+    const answers = looks.map(({ pool, found }) => ({ labels: { pool }, value: found ? 1 : 0 }))
+    const samples = (read: (look: Look) => bigint | number): Sample[] =>
+      looks.flatMap(({ pool, found }) => (found ? [{ labels: { pool }, value: Number(read(found)) }] : []))
+    return [
+      gauge('ashlar_pool_answers', '1, or 0 when the place of the pool could not be read.', answers),
+      ...Object.entries(NUMBERS).map(([name, [help, read]]) => gauge(name, help, samples(read))),
+    ]
+  }
 }
 
 async function look(pool: Pool, op: Op): Promise<Look | undefined> {
