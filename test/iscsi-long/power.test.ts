@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import pLimit from 'p-limit'
-import type { Contents } from '../iscsi/agent.ts'
+import type { Contents, Question, Status } from '../iscsi/agent.ts'
 import { type Cluster, type NodeName, withCluster } from '../iscsi/cluster.ts'
-import { A, B, statusOf, stop } from '../iscsi/moving.ts'
+import { A, B } from '../iscsi/moving.ts'
 import { requireRecords } from '../iscsi/records.ts'
 import { NetVolume } from '../iscsi/volume.ts'
 import { waitUntil } from '../patience.ts'
@@ -13,19 +13,70 @@ import { rounds, turns } from '../scale.ts'
 /** An emulated processor that does more at once finishes none of it before its caller has gone. */
 const FEW = pLimit(4)
 
-/** Starts a writer of whole, synced records on a published filesystem, and waits until it has written some. */
-async function startWriter(
-  cluster: Cluster,
-  node: NodeName,
-  writer: string,
-  volume: NetVolume,
-  { from = 1, pauseMs = 20 } = {},
-): Promise<string> {
-  const path = `${volume.target}/records`
-  await cluster.run(node, `test -e ${path} || { truncate -s 2M ${path}; sync -f ${path}; }`)
-  await cluster.agent(node, { do: 'write', writer, path, from, pauseMs })
-  await waitUntil('the first writes', async () => (await statusOf(cluster, node, writer)).acknowledged >= from + 5)
-  return path
+interface Writing {
+  readonly writer: string
+  readonly volume: NetVolume
+  readonly path: string
+  /** Number of its first record. */
+  readonly from: number
+}
+
+/** Writers of whole, synced records on filesystems that are published on a node. */
+class Writers {
+  readonly #cluster: Cluster
+  readonly #node: NodeName
+  readonly #all: readonly Writing[]
+
+  constructor(cluster: Cluster, node: NodeName, volumes: readonly NetVolume[], round = 0) {
+    this.#cluster = cluster
+    this.#node = node
+    this.#all = volumes.map(volume => ({
+      writer: `${volume.name}-${round}`,
+      volume,
+      path: `${volume.target}/records`,
+      from: round * 1_000_000 + 1,
+    }))
+  }
+
+  /** Answers when each has written some. */
+  async start(pauseMs: number): Promise<void> {
+    const paths = this.#all.map(({ path }) => path).join(' ')
+    await this.#cluster.run(
+      this.#node,
+      `for each in ${paths}; do test -e $each || { truncate -s 2M $each; sync -f $each; }; done`,
+    )
+    await this.#ask(({ writer, path, from }) => ({ do: 'write', writer, path, from, pauseMs }))
+    await waitUntil('the first writes', async () =>
+      (await this.status()).every(({ acknowledged }, n) => acknowledged >= (this.#all[n]?.from ?? 0) + 5),
+    )
+  }
+
+  async status(): Promise<Status[]> {
+    return await this.#ask(({ writer }) => ({ do: 'status', writer }))
+  }
+
+  /** Ends them, who must have met no error. Answers how far they came. */
+  async stop(): Promise<Status[]> {
+    await this.#ask(({ writer }) => ({ do: 'stop', writer }))
+    await waitUntil('the end of the writers', async () => (await this.status()).every(({ ended }) => ended))
+    const all = await this.status()
+    for (const { errors, lastError } of all) assert.equal(errors, 0, lastError)
+    return all
+  }
+
+  /** Everything that they were told is written is there, seen from this node. */
+  async requireWritten(written: readonly Status[], node: NodeName = this.#node): Promise<void> {
+    const found = await this.#ask<Contents>(({ path }) => ({ do: 'read', path }), node)
+    for (const [n, { volume, from }] of this.#all.entries()) {
+      const [contents, status] = [found[n], written[n]]
+      assert.ok(contents && status)
+      requireRecords(contents, { acknowledged: status.acknowledged, from }, volume.name)
+    }
+  }
+
+  async #ask<Answer>(question: (of: Writing) => Question, node: NodeName = this.#node): Promise<Answer[]> {
+    return await this.#cluster.agent<Answer[]>(node, { do: 'each', of: this.#all.map(question) }, 600_000)
+  }
 }
 
 async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
@@ -37,13 +88,11 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
   const inUse = volumes.slice(0, used)
   await FEW.map(inUse, async each => await (await each.stage(A)).publishAt(A))
   for (let round = 0; round < turns(1, 20); round += 1) {
-    const writers = inUse.map((volume, n) => ({ volume, writer: `power-${round}-${n}` }))
-    const from = round * 1_000_000 + 1
+    const writers = new Writers(cluster, A, inUse, round)
     // Fifty that write as fast as they can keep emulated processors from all else, for minutes of each round.
-    const pauseMs = rounds(20, 250)
-    await FEW.map(writers, ({ volume, writer }) => startWriter(cluster, A, writer, volume, { from, pauseMs }))
+    await writers.start(rounds(20, 250))
     await cluster.machine('storage').crash()
-    const before = await Promise.all(writers.map(({ writer }) => statusOf(cluster, A, writer)))
+    const before = await writers.status()
     const cutAt = performance.now()
     await cluster.boot('storage')
     const bootedAt = performance.now()
@@ -51,11 +100,8 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     // Some seconds each, of a processor that is emulated and has all the nodes' sessions knock at it.
     await waitUntil('every export', async () => (await exportsOf(cluster)) === exported, 4)
     const exportedAt = performance.now()
-    await FEW.map(writers, ({ writer }, n) =>
-      waitUntil(
-        `writes of ${writer}`,
-        async () => (await statusOf(cluster, A, writer)).acknowledged > (before[n]?.acknowledged ?? 0) + 3,
-      ),
+    await waitUntil('writes of all', async () =>
+      (await writers.status()).every(({ acknowledged }, n) => acknowledged > (before[n]?.acknowledged ?? 0) + 3),
     )
     const took = [bootedAt - cutAt, exportedAt - bootedAt, performance.now() - exportedAt].map(ms =>
       (ms / 1000).toFixed(1),
@@ -63,21 +109,13 @@ async function storageDies(t: TestContext, cluster: Cluster): Promise<void> {
     t.diagnostic(
       `round ${round}: booted after ${took[0]} s, ${exported} exports after another ${took[1]} s, all ${used} writers went on after another ${took[2]} s`,
     )
-    await FEW.map(writers, ({ volume, writer }) => requireWritten(cluster, writer, volume, from))
+    await writers.requireWritten(await writers.stop())
   }
   await FEW.map(inUse, each => each.downOnNode(A))
   await FEW.map(volumes, async each => {
     await each.unpublish(A)
     await each.delete()
   })
-}
-
-/** Ends a writer that met no error, and finds all that it was told was written. */
-async function requireWritten(cluster: Cluster, writer: string, volume: NetVolume, from: number): Promise<void> {
-  const { acknowledged, errors, lastError } = await stop(cluster, A, writer)
-  assert.equal(errors, 0, lastError)
-  const found = await cluster.agent<Contents>(A, { do: 'read', path: `${volume.target}/records` })
-  requireRecords(found, { acknowledged, from }, volume.name)
 }
 
 /** Not at once: to count a hundred costs the host as much as to make one of them. */
@@ -94,15 +132,14 @@ async function nodeDies(cluster: Cluster, round: number, as: 'ext4' | 'xfs'): Pr
   const volume = await new NetVolume(cluster, { name: `moved-${round}`, as }).create()
   const nodeA = await cluster.nodeId(A)
   await volume.up(A)
-  const writer = `moved-${round}`
-  await startWriter(cluster, A, writer, volume)
-  const { acknowledged } = await statusOf(cluster, A, writer)
+  const writers = new Writers(cluster, A, [volume])
+  await writers.start(20)
+  const written = await writers.status()
   await cluster.machine(A).crash()
 
   await volume.unpublish(A, nodeA)
   await volume.up(B)
-  const found = await cluster.agent<Contents>(B, { do: 'read', path: `${volume.target}/records` })
-  requireRecords(found, { acknowledged }, volume.name)
+  await writers.requireWritten(written, B)
   await cluster.run(B, `echo works >${volume.target}/new; sync -f ${volume.target}`)
 
   await cluster.boot(A)

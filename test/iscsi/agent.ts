@@ -18,6 +18,8 @@ export type Question =
   | { readonly do: 'stop'; readonly writer: string }
   /** What is on the device now. */
   | { readonly do: 'read'; readonly path: string; readonly region?: number }
+  /** Answers all of them: to carry a question costs an emulated processor more than to answer it. */
+  | { readonly do: 'each'; readonly of: readonly Question[] }
 
 export interface Status {
   /** Number of the last write that was acknowledged; 0: none. */
@@ -144,6 +146,8 @@ async function handle(question: Question): Promise<unknown> {
     }
     case 'read':
       return await read(question)
+    case 'each':
+      return await Promise.all(question.of.map(handle))
   }
 }
 
