@@ -126,6 +126,12 @@ export const OVER_THE_NETWORK: readonly Mutant[] = [
   ),
   check(
     'src/controller/restore-exports.ts',
+    'the end of an export that serves nobody',
+    'if (claims.length > 0 && seen && isAsClaimed(seen, backing, claims)) return undefined',
+    'if (seen && isAsClaimed(seen, backing, claims)) return undefined',
+  ),
+  check(
+    'src/controller/restore-exports.ts',
     'the refusal to export to claims that conflict',
     'for (const claim of others) requireSharable(id, claim, [first ?? claim, ...others])',
     '',
