@@ -26,7 +26,8 @@ export function describeProto(): string {
   const root = loadProto()
   const [own, google] = [root.lookup('csi.v1'), root.lookup('google.protobuf')]
   for (const space of [own, google]) {
-    if (!(space instanceof protobuf.Namespace)) throw new Error('proto/csi.proto is not as it was')
+    if (!(space instanceof protobuf.Namespace))
+      throw new Error('proto/csi.proto has no csi.v1, or imports nothing of google.protobuf')
     for (const each of space.nestedArray) {
       if (each instanceof protobuf.Field || each.filename?.endsWith('descriptor.proto')) space.remove(each)
     }

@@ -65,6 +65,7 @@ it('answers /metrics alone, never measures twice at once, and goes on after a fa
   }
   assert.equal(most, 1)
   assert.deepEqual([(await get('/')).status, (await get('/metrics/x')).status], [404, 404])
+  assert.equal((await get('/metrics?name=x')).status, 200)
   failure = new Error('no pool')
   assert.deepEqual([(await get('/metrics')).status, lines.length], [500, 1])
   failure = undefined

@@ -18,7 +18,7 @@ export async function serveMetrics(
 ): Promise<number | undefined> {
   let collecting: Promise<readonly Measured[]> | undefined
   const server = createServer((request, response) => {
-    if (request.url !== '/metrics') return void response.writeHead(404).end()
+    if (request.url?.split('?', 1)[0] !== '/metrics') return void response.writeHead(404).end()
     // Of several that ask at once each is told the same.
     collecting ??= collect().finally(() => {
       collecting = undefined

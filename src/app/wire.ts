@@ -66,9 +66,10 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
   }
   const copying =
     controller && [...controller.pools.values()].some(({ snapshots }) => snapshots) ? controller : undefined
+  const product = { driver: settings.driverName, version: version() }
   const identity = identityService({
-    name: settings.driverName,
-    version: version(),
+    name: product.driver,
+    version: product.version,
     ready: () => !lifetime.draining(),
     snapshotMetadata: copying !== undefined,
   })
@@ -98,7 +99,7 @@ export async function startDriver(role: Role, settings: Settings, logger: Logger
   if (controller) repeat(() => restoreExports(controller, op), WATCH_MS, lifetime)
   const measurePools = controller && createPoolMetrics(controller)
   const collect = async (): Promise<Measured[]> => [
-    ...processMetrics({ role, driver: settings.driverName, version: version() }),
+    ...processMetrics({ role, ...product }),
     ...calls.metrics(),
     ...(watch?.metrics() ?? []),
     ...((await measurePools?.(op)) ?? []),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { fakeTarget } from '../../test/fake-target.ts'
 import { temporaryFolder, testOp } from '../../test/fixtures.ts'
 import { NODE, networkSite } from '../../test/network-site.ts'
@@ -13,6 +13,16 @@ import { wipeVolume } from './wipe-volume.ts'
 
 const op = testOp()
 const OTHER = 'b/iqn.2026-01.dev.ashlar:node.b'
+
+/** One volume that is published, and what is exported of it. */
+async function published(t: TestContext) {
+  const net = await networkSite(t)
+  const id = await net.make('one')
+  await net.publish(id)
+  const document = net.fake.documents.get(targetName(id))
+  assert.ok(document)
+  return { ...net, id, document }
+}
 
 describe('restoring exports', () => {
   it('brings back what a reboot took, and then has nothing more to do', async t => {
@@ -28,11 +38,7 @@ describe('restoring exports', () => {
   })
 
   it('takes away rights and exports that no claim gives', async t => {
-    const { site, pool, fake, make, publish } = await networkSite(t)
-    const id = await make('one')
-    await publish(id)
-    const document = fake.documents.get(targetName(id))
-    assert.ok(document)
+    const { site, pool, fake, id, document } = await published(t)
     const stranger = { initiator: 'iqn.2026-01.dev.ashlar:node.evil', readonly: false, lun: 5 }
     fake.documents.set(document.target, { ...document, rights: [...document.rights, stranger] })
     await restoreExports(site, op)
@@ -97,11 +103,7 @@ describe('restoring exports', () => {
   })
 
   it('leaves alone what shows another file, and volumes that it does not know', async t => {
-    const { site, fake, make, publish } = await networkSite(t)
-    const id = await make('one')
-    await publish(id)
-    const document = fake.documents.get(targetName(id))
-    assert.ok(document)
+    const { site, fake, document } = await published(t)
     const foreign = { ...document, backing: { ...document.backing, path: '/elsewhere/data' } }
     const unknown = { ...document, target: targetName('vol-q-00000000000000000000000000000000') }
     fake.documents.set(foreign.target, foreign)
@@ -111,22 +113,14 @@ describe('restoring exports', () => {
   })
 
   it('completes what a killed controller left half-made', async t => {
-    const { site, fake, make, publish } = await networkSite(t)
-    const id = await make('one')
-    await publish(id)
-    const document = fake.documents.get(targetName(id))
-    assert.ok(document)
+    const { site, fake, document } = await published(t)
     fake.documents.set(document.target, { ...document, backing: { path: '', size: 0n }, rights: [] })
     assert.equal(await restoreExports(site, op), 1)
     assert.deepEqual(fake.documents.get(document.target), document)
   })
 
   it('takes away an export that is whole and serves nobody, which would keep its volume from being deleted', async t => {
-    const { site, pool, fake, make, publish } = await networkSite(t)
-    const id = await make('one')
-    await publish(id)
-    const document = fake.documents.get(targetName(id))
-    assert.ok(document)
+    const { site, pool, fake, id, document } = await published(t)
     await pool.release(id, NODE)
     fake.documents.set(document.target, { ...document, rights: [] })
     assert.equal(await restoreExports(site, op), 1)

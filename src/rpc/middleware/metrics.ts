@@ -63,7 +63,7 @@ function describe(methods: ReadonlyMap<string, OfMethod>): Measured[] {
   const running = all.map(([method, own]) => ({ labels: { method }, value: own.running }))
   const series: Series[] = all.map(([method, { counts, sum }]) => ({ labels: { method }, counts: [...counts], sum }))
   return [
-    counter('ashlar_calls_total', 'Calls that were answered, by the gRPC status code of the answer.', outcomes),
+    counter('ashlar_calls_total', 'Calls that ended, by their gRPC status code.', outcomes),
     gauge('ashlar_calls_running', 'Calls that wait or work now.', running),
     {
       name: 'ashlar_call_duration_seconds',
