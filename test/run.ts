@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { cachePath } from '../hack/cache.ts'
 import { firstMissing } from './layers/requirements.ts'
 import {
   countResults,
@@ -40,6 +41,9 @@ const readArguments = () => {
   if (unknown.length > 0) throw new Error(`unknown layer: ${unknown.join(', ')}`)
   return { ...values, layers: LAYERS.filter(isWanted) }
 }
+
+// Hundreds of processes load the same modules: what Node.js has made of one it makes of it no second time.
+process.env['NODE_COMPILE_CACHE'] ??= cachePath('compiled')
 
 type Filters = Pick<LayerContext, 'only' | 'files'>
 
