@@ -26,11 +26,13 @@ const trees = builtBefore ?? join(folder, 'trees')
 
 const run = (file: string, ...args: readonly string[]): string => execFileSync(file, args, { encoding: 'utf8' })
 
-let sizes = ''
+const build = (...args: readonly string[]): string => run(join(ROOT, 'hack/images/build'), '--local-base', ...args)
+
+let built = ''
 before(() => {
   run('mount', '--bind', folder, folder)
   run('mount', '--make-shared', folder)
-  if (builtBefore === undefined) sizes = run(join(ROOT, 'hack/images/build'), '--local-base', '--trees', trees)
+  if (builtBefore === undefined) built = build('--trees', trees)
 })
 
 after(() => {
@@ -55,11 +57,21 @@ function memoryOf(pid: number): { resident: number; anonymous: number } {
   return { resident: mib('Rss'), anonymous: mib('Anonymous') }
 }
 
-if (builtBefore === undefined)
+/** Of what an image is: the digest of its configuration, which names those of its layers. */
+const digestsIn = (text: string): string[] => text.match(/sha256:[0-9a-f]{64}/g) ?? []
+
+if (builtBefore === undefined) {
   test('both are built, each with every program that it runs', t => {
-    for (const line of sizes.trim().split('\n')) t.diagnostic(line)
-    for (const image of ['controller', 'node']) assert.match(sizes, new RegExp(`^ashlar-${image}:.* MiB`, 'm'))
+    for (const line of built.trim().split('\n')) t.diagnostic(line)
+    for (const image of ['controller', 'node']) assert.match(built, new RegExp(`^ashlar-${image}:.* MiB`, 'm'))
   })
+
+  test('a second build of the same sources makes the same images', () => {
+    const digests = digestsIn(built)
+    assert.equal(digests.length, 2, built)
+    assert.deepEqual(digestsIn(build()), digests)
+  })
+}
 
 for (const role of [ALL_IN_ONE, CONTROLLER, NODE]) {
   test(`${role.name} starts, answers Probe, and ends when told`, async t => {
