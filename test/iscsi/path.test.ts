@@ -171,7 +171,8 @@ async function crowd(t: TestContext, cluster: Cluster): Promise<void> {
   for (const each of volumes) await each.publish(NODE)
   const before = cluster.logOf(NODE).length
   await cluster.machine('storage').cut('san1')
-  await Promise.all(volumes.map(each => each.stage(NODE, PATIENCE_MS)))
+  // Few at a time: the last one's turn comes when nearly all are done.
+  await Promise.all(volumes.map(each => each.stage(NODE, rounds(PATIENCE_MS, 12 * PATIENCE_MS))))
   await cluster.machine('storage').heal('san1')
   const log = cluster.logOf(NODE).slice(before)
   for (const { id } of volumes) {
