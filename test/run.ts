@@ -42,9 +42,6 @@ const readArguments = () => {
   return { ...values, layers: LAYERS.filter(isWanted) }
 }
 
-// Hundreds of processes load the same modules: what Node.js has made of one it makes of it no second time.
-process.env['NODE_COMPILE_CACHE'] ??= cachePath('compiled')
-
 type Filters = Pick<LayerContext, 'only' | 'files'>
 
 const runLayer = async (layer: Layer, filters: Filters): Promise<TestResult[]> => {
@@ -144,6 +141,9 @@ const main = async (): Promise<number> => {
   print(countsLine(total))
   return total.failed === 0 ? 0 : 1
 }
+
+// Hundreds of processes load the same modules: what Node.js has made of one it makes of it no second time.
+process.env['NODE_COMPILE_CACHE'] ??= cachePath('compiled')
 
 try {
   process.exitCode = await main()
