@@ -87,7 +87,7 @@ async function copies(cluster: Cluster, as: 'ext4' | 'xfs'): Promise<void> {
 }
 
 async function groups(t: TestContext, cluster: Cluster): Promise<void> {
-  const cuts = rounds(1, 5)
+  const cuts = rounds(1, 20)
   const records = await requireOrder(cluster, NODE, cuts)
   t.diagnostic(`${cuts} group snapshots under ${records} records, none without the one before it`)
 }
@@ -114,7 +114,7 @@ async function sanity(t: TestContext, cluster: Cluster, accessType: 'mount' | 'b
   assert.ok(!cluster.logs().includes(canary), 'a log holds a secret')
 }
 
-/** What an ordinary run leaves to the long one, group snapshots and csi-sanity above all, takes an hour on emulated processors. */
+/** What an ordinary run leaves to the long one, group snapshots and csi-sanity above all, takes two hours on emulated processors. */
 test('volumes live', async t => {
   await withCluster({ target: 'lio', chap: 'mutual', nodes: [NODE], maxVolumesPerNode: 3 }, async cluster => {
     await t.test('over LIO, with mutual CHAP', async st => {
