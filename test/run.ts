@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { cachePath } from '../hack/cache.ts'
-import { firstMissing } from './layers/requirements.ts'
+import { firstMissing, type Part } from './layers/requirements.ts'
 import {
   countResults,
   countsLine,
@@ -19,7 +19,7 @@ import { LAYERS, type Layer, type LayerContext } from './layers/table.ts'
 
 const root = join(import.meta.dirname, '..')
 const names = LAYERS.map(layer => layer.name)
-const USAGE = `usage: node test/run.ts [--only NAME-PATTERN] [--files PATH-PATTERN] [--bail] [--json FILE] [${names.join('|')}]...`
+const USAGE = `usage: node test/run.ts [--only NAME-PATTERN] [--files PATH-PATTERN] [--bail] [--json FILE] [--parts] [${names.join('|')}]...`
 
 const print = (text: string): void => {
   process.stdout.write(`${text}\n`)
@@ -33,6 +33,7 @@ const readArguments = () => {
       files: { type: 'string' },
       bail: { type: 'boolean' },
       json: { type: 'string' },
+      parts: { type: 'boolean' },
     },
   })
   const isWanted = ({ name, onlyByName }: Layer) =>
@@ -118,8 +119,18 @@ const groupsOf = (layers: readonly Layer[]): Layer[][] => {
   return groups
 }
 
+/** What scripts/setup is to see to before these layers run. */
+const partsOf = (layers: readonly Layer[]): Part[] => {
+  const needs = new Set(layers.flatMap(each => each.needs))
+  return [...needs].filter(need => need !== 'root' && need !== 'loop')
+}
+
 const main = async (): Promise<number> => {
-  const { layers, only, files, bail, json } = readArguments()
+  const { layers, only, files, bail, json, parts } = readArguments()
+  if (parts === true) {
+    print(partsOf(layers).join(' '))
+    return 0
+  }
   const filters = { ...(only === undefined ? {} : { only }), ...(files === undefined ? {} : { files }) }
   const reports: LayerReport[] = []
   for (const group of groupsOf(layers)) {

@@ -16,7 +16,10 @@ import { cachePath } from '../../hack/cache.ts'
 import { isBuilt } from '../../hack/kube/binaries.ts'
 import { helmBinary } from '../../hack/kube/chart.ts'
 
-export type Requirement = 'root' | 'loop' | 'tools' | 'ssh' | 'go' | 'csi-sanity' | 'helm' | 'kube' | 'images'
+/** What scripts/setup can see to. */
+export type Part = 'tools' | 'ssh' | 'go' | 'sanity' | 'helm' | 'kube' | 'images'
+
+export type Requirement = 'root' | 'loop' | Part
 
 const MIB = 1024 * 1024
 
@@ -84,8 +87,7 @@ const CHECKS: Record<Requirement, () => string | undefined> = {
   },
   ssh: () => (onPath('ssh') && onPath('sshd') ? undefined : 'ssh or sshd is missing: run scripts/setup ssh'),
   go: () => (onPath('go') ? undefined : 'the go command is missing: run scripts/setup go'),
-  'csi-sanity': () =>
-    existsSync(sanityBinary()) ? undefined : `${sanityBinary()} is missing: run scripts/setup sanity`,
+  sanity: () => (existsSync(sanityBinary()) ? undefined : `${sanityBinary()} is missing: run scripts/setup sanity`),
   helm: () => {
     const missing = [helmBinary(), openApiFolder()].filter(path => !existsSync(path))
     return missing.length === 0 ? undefined : `${missing.join(', ')} missing: run scripts/setup helm`

@@ -96,21 +96,21 @@ export const LAYERS: readonly Layer[] = [
   },
   {
     name: 'sanity',
-    needs: ['root', 'tools', 'loop', 'csi-sanity'],
+    needs: ['root', 'tools', 'loop', 'sanity'],
     run: runSanityLayer,
     judgesSkips: true,
   },
   // One cluster does not keep two processors busy; its tests are as patient as several at once need.
-  { name: 'iscsi', needs: ['root', 'csi-sanity'], run: perProcess('test/iscsi/**/*.test.ts', 600 * MINUTE, 2) },
+  { name: 'iscsi', needs: ['root', 'sanity'], run: perProcess('test/iscsi/**/*.test.ts', 600 * MINUTE, 2) },
   {
     name: 'kube',
     needs: ['root', 'tools', 'loop', 'kube'],
-    run: perProcess('test/kube/**/*.test.ts', 60 * MINUTE),
-    onlyByName: true,
+    // Its programs wait for each other more than they work.
+    run: perProcess('test/kube/**/*.test.ts', 60 * MINUTE, 2),
   },
   {
     name: 'images',
-    needs: ['root', 'tools', 'loop', 'csi-sanity', 'helm', 'images'],
+    needs: ['root', 'tools', 'loop', 'sanity', 'helm', 'images'],
     run: perProcess('test/images/**/*.test.ts', 60 * MINUTE),
     onlyByName: true,
   },

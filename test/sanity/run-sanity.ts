@@ -183,7 +183,7 @@ const main = async (): Promise<void> => {
   const text = { type: 'string' } as const
   const { values } = parseArgs({ options: { mode: text, access: text, fs: text, only: text, json: text } })
   const combination = readCombination(values)
-  const missing = firstMissing(['root', 'tools', 'loop', 'csi-sanity'])
+  const missing = firstMissing(['root', 'tools', 'loop', 'sanity'])
   if (missing !== undefined) throw new Error(missing)
   const start = performance.now()
   const results = await runSanity({ ...combination, ...(values.only === undefined ? {} : { only: values.only }) })
