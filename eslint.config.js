@@ -2,7 +2,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['src/rpc/generated/**', 'node_modules/**'] },
+  { ignores: ['src/**/generated/**', 'node_modules/**'] },
   {
     files: ['**/*.ts'],
     languageOptions: {

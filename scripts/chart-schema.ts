@@ -1,7 +1,7 @@
 // The schema of the chart's values: what the driver's own schemas say, and the chart's keys around them; unknown keys are errors.
-import { configSchema } from '../src/schema/config.ts'
-import { parametersSchema } from '../src/schema/parameters.ts'
-import { tuningSchema } from '../src/schema/tuning.ts'
+import { configSchema } from '../src/schema/shapes/config.ts'
+import { parametersSchema } from '../src/schema/shapes/parameters.ts'
+import { tuningSchema } from '../src/schema/shapes/tuning.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 

@@ -1,17 +1,22 @@
-// Regenerates src/rpc/generated from proto/csi.proto, and the schema of the chart's values from those of the driver; or with --check lists the committed files that differ.
+// Regenerates what is made of proto/csi.proto and of the driver's schemas; or with --check lists the committed files that differ.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { protoLoaderOptions } from '../src/rpc/proto-options.ts'
 import { valuesSchema } from './chart-schema.ts'
-import { describeProto } from './proto.ts'
+import { describeServices } from './proto.ts'
+import { schemaChecks, schemaCheckTypes } from './schema-checks.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const committed = join(root, 'src/rpc/generated')
 const chartSchema = 'charts/ashlar/values.schema.json'
+/** Folders of which all is generated, each with what writes it into a folder that is given. */
+const FOLDERS: Readonly<Record<string, (outDir: string) => void>> = {
+  'src/rpc/generated': generateRpc,
+  'src/schema/generated': generateChecks,
+}
 
 /** Turns the loader's options into the generator's flags: `true` is a bare flag, `String` is the flag's value. */
 function optionFlags(): string[] {
@@ -27,8 +32,8 @@ function generatorScript(): string {
   return join(dirname(manifest), 'build/bin/proto-loader-gen-types.js')
 }
 
-/** Writes the types of proto/csi.proto, and the description that the driver loads, into the folder `outDir`. */
-function generate(outDir: string): void {
+/** The types of proto/csi.proto, and the descriptions that the driver loads. */
+function generateRpc(outDir: string): void {
   const flags = [
     ...optionFlags(),
     '--includeComments',
@@ -41,7 +46,12 @@ function generate(outDir: string): void {
     'csi.proto',
   ]
   execFileSync(process.execPath, [generatorScript(), ...flags], { cwd: root, stdio: 'inherit' })
-  writeFileSync(join(outDir, 'csi.json'), describeProto())
+  for (const [service, json] of describeServices()) writeFileSync(join(outDir, `${service}.json`), json)
+}
+
+function generateChecks(outDir: string): void {
+  writeFileSync(join(outDir, 'checks.js'), schemaChecks())
+  writeFileSync(join(outDir, 'checks.d.ts'), schemaCheckTypes())
 }
 
 /** All files below `folder` with their text, keyed by relative path. A missing folder has none. */
@@ -66,30 +76,36 @@ function chartSchemaText(): string {
   return `${JSON.stringify(valuesSchema(), undefined, 2)}\n`
 }
 
-function check(): void {
-  if (readFileSync(join(root, chartSchema), 'utf8') !== chartSchemaText()) {
-    console.error(`${chartSchema} does not match src/schema; run \`node scripts/generate.ts\` and commit`)
-    process.exitCode = 1
-  }
+/** Into a folder of its own first: what is generated is imported here, and must not be gone when something throws. */
+function inScratch(generate: (outDir: string) => void, then: (scratch: string) => void): void {
   const scratch = mkdtempSync(join(tmpdir(), 'ashlar-generate-'))
   try {
     generate(scratch)
-    const drift = findDrift(readTree(scratch), readTree(committed))
-    if (drift.length === 0) return
-    console.error('src/rpc/generated does not match proto/csi.proto; run `node scripts/generate.ts` and commit:')
-    for (const line of drift) console.error(`  src/rpc/generated/${line}`)
-    process.exitCode = 1
+    then(scratch)
   } finally {
     rmSync(scratch, { recursive: true })
   }
 }
 
+function report(drift: string): void {
+  if (process.exitCode === undefined) console.error('not what is generated; run `node scripts/generate.ts` and commit:')
+  console.error(`  ${drift}`)
+  process.exitCode = 1
+}
+
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } })
-if (values.check) {
-  check()
-} else {
-  // Emptied first, so that types of removed messages do not stay behind.
-  rmSync(committed, { recursive: true, force: true })
-  generate(committed)
-  writeFileSync(join(root, chartSchema), chartSchemaText())
+if (values.check && readFileSync(join(root, chartSchema), 'utf8') !== chartSchemaText())
+  report(`${chartSchema}: differs`)
+if (!values.check) writeFileSync(join(root, chartSchema), chartSchemaText())
+for (const [folder, generate] of Object.entries(FOLDERS)) {
+  const committed = join(root, folder)
+  inScratch(generate, scratch => {
+    if (values.check) {
+      for (const line of findDrift(readTree(scratch), readTree(committed))) report(`${folder}/${line}`)
+      return
+    }
+    // Emptied, so that types of removed messages do not stay behind.
+    rmSync(committed, { recursive: true, force: true })
+    cpSync(scratch, committed, { recursive: true })
+  })
 }

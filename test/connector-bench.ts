@@ -1,6 +1,6 @@
 // What tests of the iSCSI connector share: a volume, its route, and a node with portals in memory.
 import assert from 'node:assert/strict'
-import type { IscsiSettings } from '../src/schema/config.ts'
+import type { IscsiSettings } from '../src/schema/shapes/config.ts'
 import { createConnector } from '../src/transports/iscsi/connector.ts'
 import { serialOf, targetName } from '../src/transports/iscsi/names.ts'
 import { encodeIscsiRoute, type IscsiRoute } from '../src/transports/iscsi/route.ts'

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { problemsOfSsh } from '../host/ssh-client.ts'
 import { type Endpoint, parseEndpoint } from '../rpc/serve.ts'
-import { type Config, validateConfig } from '../schema/config.ts'
+import { validateConfig } from '../schema/config.ts'
+import type { Config } from '../schema/shapes/config.ts'
 import { TRANSPORTS } from '../transports/index.ts'
 
 export interface Settings extends Readonly<Config> {

@@ -1,6 +1,6 @@
 // What a new volume begins as a copy of: where that is, and whether the volume can hold it.
 import type { Pool } from '../pools/pool.ts'
-import type { StorageParameters } from '../schema/parameters.ts'
+import type { StorageParameters } from '../schema/shapes/parameters.ts'
 import type { Capability } from '../volume/capability.ts'
 import { type CapacityRange, MIB, roundUp } from '../volume/capacity.ts'
 import { InvalidRequest, SizeOutOfRange } from '../volume/errors.ts'

@@ -1,7 +1,8 @@
 // CreateVolume: one name, one volume, however often and from wherever it is asked for.
 import { isDeepStrictEqual } from 'node:util'
 import type { Pool } from '../pools/pool.ts'
-import { encodeParameters, parseParameters, type StorageParameters } from '../schema/parameters.ts'
+import { encodeParameters, parseParameters } from '../schema/parameters.ts'
+import type { StorageParameters } from '../schema/shapes/parameters.ts'
 import { encodeTuning, parseTuning } from '../schema/tuning.ts'
 import { type Capability, isSameCapability, refusal } from '../volume/capability.ts'
 import { type CapacityRange, chooseSize, GIB, MIB, SMALLEST_FILESYSTEM, satisfies } from '../volume/capacity.ts'

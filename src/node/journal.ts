@@ -2,7 +2,7 @@
 import { basename, join } from 'node:path'
 import type { Host, HostFiles } from '../host/host.ts'
 import { underLock } from '../linux/flock.ts'
-import type { Tuning } from '../schema/tuning.ts'
+import type { Tuning } from '../schema/shapes/tuning.ts'
 import type { Capability } from '../volume/capability.ts'
 import { Unavailable } from '../volume/errors.ts'
 import { digest } from '../volume/ids.ts'

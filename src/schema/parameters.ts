@@ -1,24 +1,10 @@
 // StorageClass parameters: what a user may write, and what of it travels to the node in the volume context.
-import type { JSONSchemaType } from 'ajv'
-import { FS_TYPES, type FsType } from '../volume/capability.ts'
+import type { FsType } from '../volume/capability.ts'
 import { InvalidRequest } from '../volume/errors.ts'
 import type { Parameters } from '../volume/types.ts'
-import { compile } from './validate.ts'
-
-/** All values are strings, as in a StorageClass. */
-export interface StorageParameters {
-  pool?: string
-  transport?: string
-  fsType?: FsType
-  blockSize?: '1024' | '2048' | '4096'
-  inodeSize?: '256' | '512' | '1024' | '2048'
-  bytesPerInode?: string
-  reservedPercent?: string
-  reflink?: 'true' | 'false'
-  mountPermissions?: string
-  uid?: string
-  gid?: string
-}
+import { parameters as matches } from './generated/checks.js'
+import { parametersSchema, type StorageParameters } from './shapes/parameters.ts'
+import { validate } from './validate.ts'
 
 /** Kubernetes puts facts about the claim and the secret references here; ours is only the filesystem type. */
 const METADATA = 'csi.storage.k8s.io/'
@@ -26,29 +12,11 @@ const FS_TYPE_KEY = `${METADATA}fstype`
 /** Added to every volume context by the provisioner and by kubelet. */
 export const FOREIGN = /^(csi\.storage\.k8s\.io\/|storage\.kubernetes\.io\/)/
 
-const properties: JSONSchemaType<StorageParameters>['properties'] = {
-  pool: { type: 'string', nullable: true },
-  transport: { type: 'string', nullable: true },
-  fsType: { type: 'string', enum: FS_TYPES, nullable: true },
-  blockSize: { type: 'string', enum: ['1024', '2048', '4096'], nullable: true },
-  inodeSize: { type: 'string', enum: ['256', '512', '1024', '2048'], nullable: true },
-  bytesPerInode: { type: 'string', pattern: '^[1-9]\\d{3,7}$', nullable: true },
-  reservedPercent: { type: 'string', pattern: '^([0-9]|[1-4][0-9]|50)$', nullable: true },
-  reflink: { type: 'string', enum: ['true', 'false'], nullable: true },
-  mountPermissions: { type: 'string', pattern: '^[0-7]{3,4}$', nullable: true },
-  uid: { type: 'string', pattern: '^(0|[1-9]\\d{0,9})$', nullable: true },
-  gid: { type: 'string', pattern: '^(0|[1-9]\\d{0,9})$', nullable: true },
-}
-
 /** 2^32 - 1 means "leave as it is" to chown(2). */
 const LARGEST_ID = 4_294_967_294
 
 /** Of one filesystem only; the other has no such thing. */
 const ONLY_FOR: Readonly<Record<string, FsType>> = { bytesPerInode: 'ext4', reservedPercent: 'ext4', reflink: 'xfs' }
-
-export const parametersSchema = { type: 'object', properties, additionalProperties: false } as const
-
-const check = compile<StorageParameters>(parametersSchema)
 
 /** Throws InvalidRequest that names each wrong key and what is allowed. */
 export function parseParameters(asked: string, given: Parameters): StorageParameters {
@@ -56,7 +24,7 @@ export function parseParameters(asked: string, given: Parameters): StorageParame
   const fsType = given[FS_TYPE_KEY] ?? given['fstype']
   delete own['fstype'] // the legacy spelling, which the provisioner passes on
   const merged = fsType === undefined || fsType === '' || own['fsType'] !== undefined ? own : { ...own, fsType }
-  const { problems, ...result } = check(merged)
+  const { problems, ...result } = validate(matches, merged)
   const found =
     problems.length > 0
       ? [...problems]
@@ -67,7 +35,7 @@ export function parseParameters(asked: string, given: Parameters): StorageParame
     throw new InvalidRequest({
       asked,
       found: found.join('; '),
-      next: `the keys are ${Object.keys(properties).join(', ')}, and ${FS_TYPE_KEY}`,
+      next: `the keys are ${Object.keys(parametersSchema.properties).join(', ')}, and ${FS_TYPE_KEY}`,
     })
   }
   return result.value

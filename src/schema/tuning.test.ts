@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { failure } from '../../test/fixtures.ts'
-import { encodeTuning, encodeTuningRoute, parseTuning, parseTuningRoute, type Tuning } from './tuning.ts'
+import type { Tuning } from './shapes/tuning.ts'
+import { encodeTuning, encodeTuningRoute, parseTuning, parseTuningRoute } from './tuning.ts'
 
 const parse = (given: Record<string, string>) => parseTuning('modify', given)
 const IOPS: [string[], string[]] = [

@@ -1,21 +1,9 @@
 // Mutable parameters: what may be changed while a volume lives, and how it travels to the node in the publish context.
-import type { JSONSchemaType } from 'ajv'
 import { InvalidRequest } from '../volume/errors.ts'
 import type { Parameters, Route } from '../volume/types.ts'
-import { compile } from './validate.ts'
-
-/** All values are strings, as in a VolumeAttributesClass. What is absent was never asked for, and is left as it is. */
-export interface Tuning {
-  /** Operations a second, or `none` for no limit. */
-  readIops?: string
-  writeIops?: string
-  /** Bytes a second, or `none` for no limit. */
-  readBytesPerSecond?: string
-  writeBytesPerSecond?: string
-  /** KiB that the kernel reads beyond what was asked for. */
-  readAheadKiB?: string
-  discard?: 'on' | 'off'
-}
+import { tuning as matches } from './generated/checks.js'
+import { type Tuning, tuningSchema } from './shapes/tuning.ts'
+import { validate } from './validate.ts'
 
 /** Under which names they are in the publish context: none that a route of a transport has. */
 const ROUTE_KEYS = {
@@ -27,38 +15,21 @@ const ROUTE_KEYS = {
   discard: 'discard',
 } as const satisfies Record<keyof Tuning, string>
 
-/** Below 2^32 - 1, which the kernel takes for no limit (block/blk-throttle.c). */
-const IOPS = { type: 'string', pattern: '^(none|[1-9]\\d{0,8})$', nullable: true } as const
-const BYTES = { type: 'string', pattern: '^(none|[1-9]\\d{0,14})$', nullable: true } as const
-
-const properties: JSONSchemaType<Tuning>['properties'] = {
-  readIops: IOPS,
-  writeIops: IOPS,
-  readBytesPerSecond: BYTES,
-  writeBytesPerSecond: BYTES,
-  readAheadKiB: { type: 'string', pattern: '^(0|[1-9]\\d{0,4})$', nullable: true },
-  discard: { type: 'string', enum: ['on', 'off'], nullable: true },
-}
-
 /** The kernel counts read-ahead in pages, and rounds down without a word. */
 const PAGE_KIB = 4
 /** The resizer adds facts about the claim on demand (--extra-modify-metadata). */
 const METADATA = 'csi.storage.k8s.io/'
 
-export const tuningSchema = { type: 'object', properties, additionalProperties: false } as const
-
-const check = compile<Tuning>(tuningSchema)
-
 /** Throws InvalidRequest that names each wrong key and what is allowed. */
 export function parseTuning(asked: string, given: Parameters): Tuning {
   const own = Object.fromEntries(Object.entries(given).filter(([key]) => !key.startsWith(METADATA)))
-  const { problems, ...result } = check(own)
+  const { problems, ...result } = validate(matches, own)
   const found = 'value' in result ? unaligned(result.value) : problems
   if ('value' in result && found.length === 0) return result.value
   throw new InvalidRequest({
     asked,
     found: found.join('; '),
-    next: `the mutable parameters are ${Object.keys(properties).join(', ')}`,
+    next: `the mutable parameters are ${Object.keys(tuningSchema.properties).join(', ')}`,
   })
 }
 

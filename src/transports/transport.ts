@@ -1,7 +1,7 @@
 // What a transport is: how a node reaches the bytes. One half stands beside the bytes, the other on the node.
 import type { Host } from '../host/host.ts'
 import type { Device } from '../linux/device.ts'
-import type { IscsiSettings } from '../schema/config.ts'
+import type { IscsiSettings } from '../schema/shapes/config.ts'
 import type { LetGo } from '../volume/let-go.ts'
 import type { Op } from '../volume/op.ts'
 import type { Backing, Bytes, Claim, NodeId, Route, Volume, VolumeId } from '../volume/types.ts'

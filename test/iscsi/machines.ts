@@ -6,7 +6,7 @@ import { cachePath } from '../../hack/cache.ts'
 import { shellQuote } from '../../hack/lab/command.ts'
 import type { Machine } from '../../hack/lab/machine.ts'
 import type { DiskSpec, VmSpec } from '../../hack/lab/topology.ts'
-import type { IscsiSettings } from '../../src/schema/config.ts'
+import type { IscsiSettings } from '../../src/schema/shapes/config.ts'
 
 const ROOT = dirname(dirname(import.meta.dirname))
 export const PORT = 9000

@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '..', '..')
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 const find = (pattern: string): string[] => globSync(pattern, { cwd: ROOT }).sort()
 
-const ALL = find('src/**/*.ts').filter(path => !path.startsWith('src/rpc/generated/'))
+const ALL = find('src/**/*.ts').filter(path => !path.includes('/generated/'))
 /** Unit tests may look anywhere. */
 const SOURCES = ALL.filter(path => !path.endsWith('.test.ts'))
 
@@ -84,7 +84,7 @@ describe('imports', () => {
   })
 
   it('name files that exist', () => {
-    const there = new Set([...ALL, ...find('src/rpc/generated/**/*.ts'), ...find('src/**/*.json')])
+    const there = new Set([...ALL, ...find('src/*/generated/**/*.{ts,js}'), ...find('src/**/*.json')])
     assert.deepEqual(
       OWN.filter(({ to }) => !there.has(to)),
       [],

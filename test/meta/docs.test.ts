@@ -4,8 +4,8 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { codeNameOf } from '../../src/rpc/status.ts'
-import { configSchema } from '../../src/schema/config.ts'
 import { parseParameters } from '../../src/schema/parameters.ts'
+import { configSchema } from '../../src/schema/shapes/config.ts'
 import * as errors from '../../src/volume/errors.ts'
 
 const ROOT = new URL('../..', import.meta.url).pathname

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { Lab } from '../../hack/lab/lab.ts'
-import type { IscsiSettings } from '../../src/schema/config.ts'
+import type { IscsiSettings } from '../../src/schema/shapes/config.ts'
 import { initiatorName, serialOf, targetName } from '../../src/transports/iscsi/names.ts'
 import { encodeIscsiRoute, type IscsiRoute } from '../../src/transports/iscsi/route.ts'
 import type { Chap } from '../../src/transports/iscsi/target.ts'

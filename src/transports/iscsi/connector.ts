@@ -5,7 +5,7 @@ import { disksOf, listSessions, sessionOfDisk } from '../../linux/iscsi-session.
 import type { Initiator } from '../../linux/iscsiadm.ts'
 import { inHostNamespaces } from '../../linux/namespaces.ts'
 import { rescanDisk } from '../../linux/scsi.ts'
-import type { IscsiSettings } from '../../schema/config.ts'
+import type { IscsiSettings } from '../../schema/shapes/config.ts'
 import { DriverError } from '../../volume/errors.ts'
 import { type Op, SILENT, steady } from '../../volume/op.ts'
 import type { VolumeId } from '../../volume/types.ts'

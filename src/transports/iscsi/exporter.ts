@@ -1,6 +1,6 @@
 // Beside the bytes: which nodes reach a volume, and through which target, follows from its claims, and from nothing else.
 import type { Host } from '../../host/host.ts'
-import type { IscsiSettings } from '../../schema/config.ts'
+import type { IscsiSettings } from '../../schema/shapes/config.ts'
 import { NotSupported, PublishedElsewhere, VolumeInUse } from '../../volume/errors.ts'
 import { parseNodeId } from '../../volume/node-id.ts'
 import { type Op, steady } from '../../volume/op.ts'

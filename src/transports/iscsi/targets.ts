@@ -1,6 +1,6 @@
 // The registry of targets: one line each.
 import type { Host } from '../../host/host.ts'
-import type { IscsiSettings } from '../../schema/config.ts'
+import type { IscsiSettings } from '../../schema/shapes/config.ts'
 import { VolumeInUse } from '../../volume/errors.ts'
 import type { Op } from '../../volume/op.ts'
 import { lio } from './lio.ts'
