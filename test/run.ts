@@ -45,7 +45,7 @@ const readArguments = () => {
 
 type Filters = Pick<LayerContext, 'only' | 'files'>
 
-const runLayer = async (layer: Layer, filters: Filters): Promise<TestResult[]> => {
+const runLayer = async (layer: Layer, prepared: Promise<void>, filters: Filters): Promise<TestResult[]> => {
   const missing = firstMissing(layer.needs)
   if (missing !== undefined) return [failure(`the ${layer.name} layer can run here`, missing)]
   const reportDirectory = mkdtempSync(join(tmpdir(), 'ashlar-reports-'))
@@ -53,6 +53,7 @@ const runLayer = async (layer: Layer, filters: Filters): Promise<TestResult[]> =
   // Also when Ctrl-C ends the run in the middle of a layer.
   process.once('exit', discard)
   try {
+    await prepared
     const context = { root, reportDirectory, ...filters }
     const found = await layer.run(context)
     const expected = readExpectedSkips(join(root, 'test/expected-skips.txt'))
@@ -102,10 +103,19 @@ const printReport = ({ layer, results, durationMs }: LayerReport): void => {
   print(`${layer.padEnd(9)} ${countsLine(countResults(results))}  (${(durationMs / 1000).toFixed(1)} s)`)
 }
 
-const reportOf = async (layer: Layer, filters: Filters): Promise<LayerReport> => {
+const reportOf = async (layer: Layer, prepared: Promise<void>, filters: Filters): Promise<LayerReport> => {
   const start = performance.now()
-  const results = await runLayer(layer, filters)
+  const results = await runLayer(layer, prepared, filters)
   return { layer: layer.name, results, durationMs: Math.round(performance.now() - start) }
+}
+
+/** Begins what layers wait for; of one that cannot run here nothing begins. */
+const prepareAll = (layers: readonly Layer[]): Map<Layer, Promise<void>> => {
+  const ready = layers.filter(({ prepare, needs }) => prepare !== undefined && firstMissing(needs) === undefined)
+  const begun = new Map(ready.map(layer => [layer, Promise.resolve(layer.prepare?.())]))
+  // Told by the layer, not as an error that nobody waits for.
+  for (const each of begun.values()) each.catch(() => {})
+  return begun
 }
 
 /** Layers that run at the same time: neighbours that need nothing of each other. */
@@ -133,8 +143,11 @@ const main = async (): Promise<number> => {
   }
   const filters = { ...(only === undefined ? {} : { only }), ...(files === undefined ? {} : { files }) }
   const reports: LayerReport[] = []
+  const prepared = prepareAll(layers)
   for (const group of groupsOf(layers)) {
-    const done = await Promise.all(group.map(layer => reportOf(layer, filters)))
+    const done = await Promise.all(
+      group.map(layer => reportOf(layer, prepared.get(layer) ?? Promise.resolve(), filters)),
+    )
     for (const report of done) printReport(report)
     reports.push(...done)
     if (bail === true && done.some(({ results }) => countResults(results).failed > 0)) break

@@ -1,6 +1,7 @@
 // Where the programs of Kubernetes are, and how they are built from go.mod: never again until it, go.sum or Go changes.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import {
   copyFileSync,
   existsSync,
@@ -10,9 +11,16 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { cachePath } from '../cache.ts'
+
+const DRAFT = '.build-'
+const DAY_MS = 24 * 60 * 60 * 1000
+/** Characters of what a failed build says: go names what is wrong at its end. */
+const MOST_TOLD = 4000
 
 const HERE = import.meta.dirname
 const SNAPSHOT_CLIENT = 'github.com/kubernetes-csi/external-snapshotter/client/v8'
@@ -29,9 +37,12 @@ export const BINARIES = [
 ] as const
 export type Binary = (typeof BINARIES)[number]
 
+/** What a process starts with this before its own words ends when its parent does. */
+const WITH_PARENT = ['--pdeathsig', 'KILL'] as const
+
 /** GOTOOLCHAIN=auto: a Go that is too old for Kubernetes fetches the one that go.mod names, as a module. */
 const go = (...args: string[]): string =>
-  execFileSync('go', args, {
+  execFileSync('setpriv', [...WITH_PARENT, 'go', ...args], {
     cwd: HERE,
     encoding: 'utf8',
     env: { ...process.env, CGO_ENABLED: '0', GOTOOLCHAIN: 'auto', GOFLAGS: '-mod=readonly' },
@@ -87,8 +98,10 @@ function linkerFlags(): string {
 export function build(): void {
   const folder = binaryFolder()
   if (existsSync(folder)) return
-  mkdirSync(join(folder, '..'), { recursive: true })
-  const draft = mkdtempSync(join(folder, '..', '.build-'))
+  const place = join(folder, '..')
+  mkdirSync(place, { recursive: true })
+  clearDrafts(place)
+  const draft = mkdtempSync(join(place, DRAFT))
   try {
     go('build', '-trimpath', '-ldflags', linkerFlags(), '-o', `${draft}/`, 'tool')
     const missing = BINARIES.filter(name => !existsSync(join(draft, name)))
@@ -103,8 +116,29 @@ export function build(): void {
   }
 }
 
-// With --check: exit code 1 when there is something to build.
+/** What killed builds left: none takes a day. */
+function clearDrafts(place: string): void {
+  const drafts = readdirSync(place).filter(name => name.startsWith(DRAFT))
+  for (const path of drafts.map(name => join(place, name)))
+    if (Date.now() - statSync(path).mtimeMs > DAY_MS) rmSync(path, { recursive: true, force: true })
+}
+
+/** Builds in a process of its own, behind everybody else, which ends with this one. Rejects with what went wrong. */
+export async function buildBehind(): Promise<void> {
+  if (isBuilt()) return
+  process.stderr.write('kube: building Kubernetes and the CSI sidecars (ten minutes on two idle cores, once)\n')
+  const child = spawn('setpriv', [...WITH_PARENT, process.execPath, import.meta.filename], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let complaint = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaint = (complaint + text).slice(-MOST_TOLD)
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
+  if (code !== 0) throw new Error(`building Kubernetes failed\n${complaint}`)
+}
+
 if (import.meta.main) {
-  if (!process.argv.includes('--check')) build()
-  else if (!isBuilt()) process.exitCode = 1
+  setPriority(constants.priority.PRIORITY_LOW)
+  build()
 }

@@ -1,5 +1,6 @@
 // The test layers: what each runs, and what it needs from the machine.
 import { availableParallelism } from 'node:os'
+import { buildBehind } from '../../hack/kube/binaries.ts'
 import { runSanityLayer } from '../sanity/layer.ts'
 import { rounds } from '../scale.ts'
 import { runChecks } from './check.ts'
@@ -21,6 +22,8 @@ export interface Layer {
   name: string
   needs: readonly Requirement[]
   run: (context: LayerContext) => Promise<TestResult[]>
+  /** Begins with the run and goes on behind the layers before this one, which waits for it. */
+  prepare?: () => Promise<void>
   /** Runs beside its neighbours: it needs nothing that they could take from it. */
   besideOthers?: boolean
   /** Runs only when it is named: it takes too long for every run. */
@@ -103,12 +106,6 @@ export const LAYERS: readonly Layer[] = [
   // One cluster does not keep two processors busy; its tests are as patient as several at once need.
   { name: 'iscsi', needs: ['root', 'sanity'], run: perProcess('test/iscsi/**/*.test.ts', 600 * MINUTE, 2) },
   {
-    name: 'kube',
-    needs: ['root', 'tools', 'loop', 'kube'],
-    // Its programs wait for each other more than they work.
-    run: perProcess('test/kube/**/*.test.ts', 60 * MINUTE, 2),
-  },
-  {
     name: 'images',
     needs: ['root', 'tools', 'loop', 'sanity', 'helm', 'images'],
     run: perProcess('test/images/**/*.test.ts', 60 * MINUTE),
@@ -122,4 +119,11 @@ export const LAYERS: readonly Layer[] = [
   },
   // Most labs have one or two VMs of one processor each; memory for seven labs is not everywhere.
   { name: 'vm', needs: ['root'], run: perProcess('test/vm/**/*.test.ts', 120 * MINUTE, 2) },
+  {
+    name: 'kube',
+    needs: ['root', 'tools', 'loop', 'kube'],
+    prepare: buildBehind,
+    // Its programs wait for each other more than they work.
+    run: perProcess('test/kube/**/*.test.ts', 60 * MINUTE, 2),
+  },
 ]
