@@ -42,20 +42,28 @@ function wordsOf(pid: string): string[] {
   }
 }
 
-/** Ends, by their ids, the processes that were started with a path below the folder. */
-export function endProcessesBelow(folder: string): number[] {
-  const isBelow = (word: string): boolean => word.includes(`${folder}/`)
-  const pids = readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name) && Number(name) !== process.pid && wordsOf(name).some(isBelow))
-    .map(Number)
-  for (const pid of pids) {
+export interface ProcessBelow {
+  readonly pid: number
+  readonly words: readonly string[]
+}
+
+/** Processes that were started with a path below the folder. */
+export function processesBelow(folder: string): ProcessBelow[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map(name => ({ pid: Number(name), words: wordsOf(name) }))
+    .filter(({ words }) => words.some(word => word.includes(`${folder}/`)))
+}
+
+/** Ends them, by their ids. */
+export function endProcessesBelow(folder: string): void {
+  for (const { pid } of processesBelow(folder)) {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
       // It ended meanwhile.
     }
   }
-  return pids
 }
 
 export function removeFolder(folder: string): void {

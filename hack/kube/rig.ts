@@ -6,6 +6,7 @@ import { pathOf, snapshotCrds } from './binaries.ts'
 import { Installation } from './chart.ts'
 import { ControlPlane } from './control-plane.ts'
 import { abandonedFolders, endProcessesBelow, type Folders, makeFolders, removeFolder } from './folder.ts'
+import { removeGroups } from './groups.ts'
 import { Program } from './program.ts'
 import { Relay } from './relay.ts'
 import { SIDECARS, type Sidecar, sidecarArgs, snapshotControllerArgs } from './sidecars.ts'
@@ -147,6 +148,7 @@ function clearAbandoned(clear: (folder: string) => string[]): void {
   for (const folder of abandonedFolders()) {
     endProcessesBelow(folder)
     clear(folder)
+    removeGroups(folder)
     removeFolder(folder)
   }
 }

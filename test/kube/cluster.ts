@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, beforeEach } from 'node:test'
 import type { Api, Kind, KubeObject } from '../../hack/kube/api.ts'
+import type { Program } from '../../hack/kube/program.ts'
 import { Rig } from '../../hack/kube/rig.ts'
 import { Driver } from '../loop/driver.ts'
 import { clear, loopsBelow, mountsBelow } from '../loop/machine.ts'
@@ -58,14 +59,19 @@ export class Cluster {
     mkdirSync(this.driver.folder)
     this.#pool.make()
     await Promise.all([this.driver.start(), this.rig.start()])
-    await this.node.register()
-    await this.other.register(OTHER_NODE)
+    await this.join()
     await this.api.create('StorageClass', {
       metadata: { name: 'ashlar' },
       provisioner: DRIVER_NAME,
       allowVolumeExpansion: true,
     })
     await this.rig.startSidecars()
+  }
+
+  /** The nodes come. */
+  protected async join(): Promise<void> {
+    await this.node.register()
+    await this.other.register(OTHER_NODE)
   }
 
   /** Takes it down; answers what was found where nothing should be. */
@@ -198,19 +204,25 @@ export class Cluster {
 
   #leftovers(): string[] {
     const { folder, pool } = this.driver
+    const root = join(folder, 'kubelet')
     return [
       ...this.inPool('volumes'),
       ...this.inPool('snapshots'),
-      ...mountsBelow(join(folder, 'kubelet')).map(({ path }) => path),
+      // A real node has the folder itself mounted, to share it.
+      ...mountsBelow(root).flatMap(({ path }) => (path === root ? [] : [path])),
       ...loopsBelow(join(pool, 'volumes')).map(({ path }) => path),
     ]
+  }
+
+  protected programs(): Program[] {
+    return this.rig.programs()
   }
 
   keepLogs(): void {
     const keep = process.env['ASHLAR_KEEP_LOGS']
     if (keep === undefined) return
     mkdirSync(keep, { recursive: true })
-    for (const program of this.rig.programs()) writeFileSync(join(keep, `${program.options.name}.log`), program.log)
+    for (const program of this.programs()) writeFileSync(join(keep, `${program.options.name}.log`), program.log)
     writeFileSync(join(keep, 'driver.log'), this.driver.log)
   }
 }
@@ -224,16 +236,18 @@ interface Ended {
 }
 
 /** A cluster for the tests of a file; every test ends with nothing left. */
-export const useCluster = (): { readonly cluster: Cluster } => {
-  let cluster: Cluster | undefined
-  const get = (): Cluster => {
+export const useCluster = <C extends Cluster = Cluster>(
+  make: () => C = () => new Cluster() as C,
+): { readonly cluster: C } => {
+  let cluster: C | undefined
+  const get = (): C => {
     assert.ok(cluster)
     return cluster
   }
   // Not before(): that runs even when all tests of the file are filtered out, and after() does not.
   beforeEach(async () => {
     if (cluster) return
-    cluster = new Cluster()
+    cluster = make()
     await cluster.start()
   })
   afterEach(

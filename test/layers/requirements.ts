@@ -96,7 +96,8 @@ const CHECKS: Record<Requirement, () => string | undefined> = {
     return missing.length === 0 ? undefined : `missing programs: ${missing.join(', ')}: run scripts/setup images`
   },
   kube: () => {
-    const missing = ['go', 'etcd', 'openssl', 'setpriv', 'unshare'].filter(program => !onPath(program))
+    const programs = ['go', 'etcd', 'openssl', 'setpriv', 'unshare', 'containerd', 'ctr', 'runc', 'busybox', 'tar']
+    const missing = programs.filter(program => !onPath(program))
     if (missing.length > 0) return `missing programs: ${missing.join(', ')}: run scripts/setup kube`
     return existsSync(helmBinary()) ? undefined : `${helmBinary()} is missing: it renders the chart`
   },

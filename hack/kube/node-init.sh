@@ -1,0 +1,30 @@
+#!/bin/sh
+# The first process of a node in namespaces of its own: containerd and kubelet, which comes back when it ends. Mounts of
+# the host appear here, those of here nowhere else; all of it is gone with this process.
+# Arguments: the work folder, then the words of kubelet's command.
+set -eu
+work="$1"
+shift
+
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/log
+# kubelet sets these for the whole machine, which is not its own.
+for setting in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops \
+  kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
+  copy="$work/$(echo "$setting" | tr / .)"
+  cat "/proc/sys/$setting" >"$copy"
+  mount --bind "$copy" "/proc/sys/$setting"
+done
+
+containerd --config "$work/containerd.toml" >"$work/containerd.log" 2>&1 &
+for _ in $(seq 600); do
+  if ctr version >/dev/null 2>&1; then break; fi
+  sleep 0.1
+done
+ctr --namespace k8s.io images import --snapshotter native "$work/image.tar"
+
+while :; do
+  "$@" &
+  wait "$!" || echo "kubelet: exit $?"
+  sleep 1
+done

@@ -1,0 +1,154 @@
+// A real node: kubelet and containerd in namespaces of their own on this machine, which see the host's mounts below kubelet's folder.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort } from '../lab/ports.ts'
+import { pathOf } from './binaries.ts'
+import { IMAGE, packBusybox } from './busybox.ts'
+import { processesBelow } from './folder.ts'
+import { makeGroups, removeGroups } from './groups.ts'
+import { Program } from './program.ts'
+import { Registrar } from './registrar.ts'
+
+const CONTAINERD = 'unix:///run/containerd/containerd.sock'
+
+export interface NodeOptions {
+  readonly name: string
+  /** Of the rig; short, because paths of sockets are. */
+  readonly folder: string
+  /** kubelet's --root-dir: made and shared with the node here. */
+  readonly root: string
+  readonly kubeconfig: string
+}
+
+export class RealNode {
+  readonly #options: NodeOptions
+  readonly #program: Program
+  #registrar: Registrar | undefined
+
+  constructor(options: NodeOptions) {
+    this.#options = options
+    const namespaces = ['--mount', '--propagation', 'slave', '--pid', '--fork', '--kill-child', '--mount-proc']
+    const kubelet = [
+      pathOf('kubelet'),
+      `--config=${this.#file('kubelet.json')}`,
+      `--kubeconfig=${options.kubeconfig}`,
+      `--root-dir=${options.root}`,
+      `--cert-dir=${this.#work}`,
+      `--hostname-override=${options.name}`,
+      '--v=3',
+    ]
+    this.#program = new Program({
+      name: options.name,
+      file: 'unshare',
+      args: [...namespaces, join(import.meta.dirname, 'node-init.sh'), this.#work, ...kubelet],
+      folder: options.folder,
+    })
+  }
+
+  get #work(): string {
+    return join(this.#options.folder, 'node')
+  }
+
+  #file(name: string): string {
+    return join(this.#work, name)
+  }
+
+  get programs(): Program[] {
+    return [this.#program]
+  }
+
+  async start(): Promise<void> {
+    const { root } = this.#options
+    mkdirSync(this.#work)
+    renameSync(packBusybox(this.#work), this.#file('image.tar'))
+    mkdirSync(root, { recursive: true })
+    execFileSync('mount', ['--bind', root, root])
+    execFileSync('mount', ['--make-shared', root])
+    const group = makeGroups(this.#options.folder)
+    mkdirSync(this.#file('cni'))
+    writeFileSync(this.#file('cni/10-none.conflist'), JSON.stringify(noNetwork))
+    writeFileSync(this.#file('containerd.toml'), containerdConfig(this.#work))
+    const config = kubeletConfig(this.#work, group, await freePort())
+    writeFileSync(this.#file('kubelet.json'), JSON.stringify(config))
+    this.#program.start()
+  }
+
+  /** Resolves when kubelet has taken the driver whose node plugin listens at the endpoint. */
+  async register(name: string, endpoint: string): Promise<void> {
+    const socket = join(this.#options.root, 'plugins_registry', `${name}-reg.sock`)
+    this.#registrar = new Registrar({ name, endpoint, socket })
+    await this.#registrar.start()
+    await this.#registrar.registered
+  }
+
+  /** SIGKILL for kubelet alone; it comes back. */
+  killKubelet(): void {
+    for (const { pid, words } of processesBelow(this.#options.folder))
+      if (words[0]?.endsWith('/kubelet')) process.kill(pid, 'SIGKILL')
+  }
+
+  /** All at once, as a power cut; answers what is left of it. */
+  async stop(): Promise<void> {
+    this.#registrar?.stop()
+    await this.#program.kill()
+    removeGroups(this.#options.folder)
+    execFileSync('umount', [this.#options.root])
+  }
+}
+
+/** Pods of tests are in the host's network; containerd wants to know of a network before it serves. */
+const noNetwork = { cniVersion: '1.0.0', name: 'none', plugins: [{ type: 'loopback' }] }
+
+function containerdConfig(work: string): string {
+  const cri = 'plugins."io.containerd.grpc.v1.cri"'
+  return `version = 2
+root = "${work}/containerd"
+state = "/run/containerd-state"
+disabled_plugins = [${['aufs', 'btrfs', 'devmapper', 'overlayfs', 'zfs'].map(each => `"io.containerd.snapshotter.v1.${each}"`).join(', ')}]
+
+[${cri}]
+sandbox_image = "${IMAGE}"
+restrict_oom_score_adj = true
+
+[${cri}.containerd]
+snapshotter = "native"
+default_runtime_name = "runc"
+
+[${cri}.containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[${cri}.cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "${work}/cni"
+`
+}
+
+function kubeletConfig(work: string, group: string, port: number): object {
+  return {
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    kind: 'KubeletConfiguration',
+    address: '127.0.0.1',
+    port,
+    healthzPort: 0,
+    // Nobody has a way to prove who they are.
+    authentication: { anonymous: { enabled: false }, webhook: { enabled: false } },
+    authorization: { mode: 'AlwaysAllow' },
+    containerRuntimeEndpoint: CONTAINERD,
+    cgroupDriver: 'cgroupfs',
+    cgroupRoot: `/${group}`,
+    failCgroupV1: false,
+    failSwapOn: false,
+    oomScoreAdj: 0,
+    enforceNodeAllocatable: ['none'],
+    makeIPTablesUtilChains: false,
+    evictionHard: { 'nodefs.available': '1%', 'imagefs.available': '1%', 'memory.available': '100Mi' },
+    imageGCHighThresholdPercent: 100,
+    resolvConf: '',
+    podLogsDir: join(work, 'logs'),
+    volumePluginDir: join(work, 'flexvolumes'),
+    // How often it looks whether a volume of a pod is to grow.
+    syncFrequency: '2s',
+    nodeStatusUpdateFrequency: '2s',
+  }
+}
