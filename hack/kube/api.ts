@@ -137,13 +137,6 @@ export class Api {
     })
   }
 
-  /** What a scheduler says once it has chosen a node for a pod. */
-  async bind(pod: string, node: string, namespace = NAMESPACE): Promise<void> {
-    const target = { apiVersion: 'v1', kind: 'Node', name: node }
-    const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name: pod }, target }
-    await this.call('POST', `${pathOf('Pod', pod, namespace)}/binding`, JSON.stringify(binding))
-  }
-
   /** A token of a service account, as a pod of it has. */
   async tokenOf(account: string, namespace: string): Promise<string> {
     const path = `${pathOf('ServiceAccount', account, namespace)}/token`

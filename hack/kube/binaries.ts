@@ -29,6 +29,7 @@ const SNAPSHOT_CLIENT = 'github.com/kubernetes-csi/external-snapshotter/client/v
 export const BINARIES = [
   'kube-apiserver',
   'kube-controller-manager',
+  'kube-scheduler',
   'csi-provisioner',
   'csi-attacher',
   'csi-resizer',

@@ -4,12 +4,12 @@ import { createHash } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What pods ask for. */
-export const IMAGE = 'registry.example.org/busybox:1'
+/** What pods ask for; docs/walk-through.md as well. */
+export const IMAGE = 'docker.io/library/busybox:stable'
 /** Debian's, which needs no library. */
 const BUSYBOX = '/usr/bin/busybox'
 /** What the pods of tests run, and what keeps a pod's namespaces. */
-const APPLETS = ['cat', 'dd', 'sh', 'sleep', 'stat', 'sync', 'touch']
+const APPLETS = ['cat', 'cut', 'dd', 'df', 'sh', 'sleep', 'stat', 'sync', 'tail', 'touch', 'tr']
 
 /** Writes the archive, in the format of `docker save`, below a folder; answers its path. */
 export function packBusybox(folder: string): string {

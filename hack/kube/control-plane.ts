@@ -81,6 +81,11 @@ export class ControlPlane {
     return path
   }
 
+  /** Of the certificate with which the API server calls kubelet: its own. */
+  get clientCa(): string {
+    return this.#file('server.crt')
+  }
+
   async start(): Promise<void> {
     const [client = 0, peer = 0, secure = 0] = await freePorts(3)
     this.#port = secure
@@ -92,6 +97,16 @@ export class ControlPlane {
     this.#run('apiserver', pathOf('kube-apiserver'), this.#apiserverArgs(client, secure))
     await this.#waitReady()
     this.#run('controllers', pathOf('kube-controller-manager'), this.#managerArgs())
+  }
+
+  /** Only real nodes are worth a scheduler: tests name those that are played. */
+  startScheduler(): void {
+    const kubeconfig = this.kubeconfig('scheduler')
+    this.#run('scheduler', pathOf('kube-scheduler'), [
+      `--kubeconfig=${kubeconfig}`,
+      '--leader-elect=false',
+      '--secure-port=0',
+    ])
   }
 
   #run(name: string, file: string, args: readonly string[]): void {
@@ -117,6 +132,9 @@ export class ControlPlane {
       '--authorization-mode=RBAC',
       '--allow-privileged=true',
       '--enable-priority-and-fairness=false',
+      '--kubelet-preferred-address-types=InternalIP',
+      `--kubelet-client-certificate=${this.clientCa}`,
+      `--kubelet-client-key=${this.#file('server.key')}`,
       `--cert-dir=${this.#folders.folder}`,
       `--audit-policy-file=${this.#file('audit-policy.json')}`,
       `--audit-log-path=${this.#file('audit.log')}`,

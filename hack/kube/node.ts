@@ -1,6 +1,6 @@
 // A real node: kubelet and containerd in namespaces of their own on this machine, which see the host's mounts below kubelet's folder.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../lab/ports.ts'
 import { pathOf } from './binaries.ts'
@@ -19,6 +19,8 @@ export interface NodeOptions {
   /** kubelet's --root-dir: made and shared with the node here. */
   readonly root: string
   readonly kubeconfig: string
+  /** Whose certificates prove to kubelet who may call it: the API server. */
+  readonly clientCa: string
 }
 
 export class RealNode {
@@ -36,6 +38,8 @@ export class RealNode {
       `--root-dir=${options.root}`,
       `--cert-dir=${this.#work}`,
       `--hostname-override=${options.name}`,
+      // It takes no loopback address for its own, but leaves the address to whoever knows the cloud.
+      '--cloud-provider=external',
       '--v=3',
     ]
     this.#program = new Program({
@@ -66,12 +70,20 @@ export class RealNode {
     execFileSync('mount', ['--bind', root, root])
     execFileSync('mount', ['--make-shared', root])
     const group = makeGroups(this.#options.folder)
-    mkdirSync(this.#file('cni'))
-    writeFileSync(this.#file('cni/10-none.conflist'), JSON.stringify(noNetwork))
+    this.#makeNetwork()
     writeFileSync(this.#file('containerd.toml'), containerdConfig(this.#work))
-    const config = kubeletConfig(this.#work, group, await freePort())
+    const { clientCa } = this.#options
+    const config = kubeletConfig({ work: this.#work, group, clientCa, port: await freePort() })
     writeFileSync(this.#file('kubelet.json'), JSON.stringify(config))
     this.#program.start()
+  }
+
+  /** None, but containerd asks for one, and for the loopback device of each pod. */
+  #makeNetwork(): void {
+    for (const name of ['cni/bin', 'cni/conf']) mkdirSync(this.#file(name), { recursive: true })
+    for (const plugin of ['none', 'loopback'])
+      copyFileSync(join(import.meta.dirname, 'cni-none.sh'), this.#file(`cni/bin/${plugin}`))
+    writeFileSync(this.#file('cni/conf/10-none.conflist'), JSON.stringify(noNetwork))
   }
 
   /** Resolves when kubelet has taken the driver whose node plugin listens at the endpoint. */
@@ -97,8 +109,7 @@ export class RealNode {
   }
 }
 
-/** Pods of tests are in the host's network; containerd wants to know of a network before it serves. */
-const noNetwork = { cniVersion: '1.0.0', name: 'none', plugins: [{ type: 'loopback' }] }
+const noNetwork = { cniVersion: '1.0.0', name: 'none', plugins: [{ type: 'none' }] }
 
 function containerdConfig(work: string): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"'
@@ -119,20 +130,26 @@ default_runtime_name = "runc"
 runtime_type = "io.containerd.runc.v2"
 
 [${cri}.cni]
-bin_dir = "/usr/lib/cni"
-conf_dir = "${work}/cni"
+bin_dir = "${work}/cni/bin"
+conf_dir = "${work}/cni/conf"
 `
 }
 
-function kubeletConfig(work: string, group: string, port: number): object {
+interface KubeletPlace {
+  readonly work: string
+  readonly group: string
+  readonly clientCa: string
+  readonly port: number
+}
+
+function kubeletConfig({ work, group, clientCa, port }: KubeletPlace): object {
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     address: '127.0.0.1',
     port,
     healthzPort: 0,
-    // Nobody has a way to prove who they are.
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: false } },
+    authentication: { anonymous: { enabled: false }, webhook: { enabled: false }, x509: { clientCAFile: clientCa } },
     authorization: { mode: 'AlwaysAllow' },
     containerRuntimeEndpoint: CONTAINERD,
     cgroupDriver: 'cgroupfs',

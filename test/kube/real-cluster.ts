@@ -26,13 +26,19 @@ export class RealCluster extends Cluster {
   protected override async join(): Promise<void> {
     const root = join(this.driver.folder, 'kubelet')
     mkdirSync(root)
-    const kubeconfig = this.rig.plane.kubeconfig(NODE)
-    this.#real = new RealNode({ name: NODE, folder: this.rig.folder, root, kubeconfig })
+    const { plane, folder } = this.rig
+    const { clientCa } = plane
+    this.#real = new RealNode({ name: NODE, folder, root, kubeconfig: plane.kubeconfig(NODE), clientCa })
     await this.#real.start()
+    await this.until(`${NODE} is there`, async () => (await this.api.find('Node', NODE)) !== undefined)
+    // What a cloud's controller does: kubelet waits for its address, and its taint keeps pods away.
+    await this.api.patchStatus('Node', NODE, { addresses: [{ type: 'InternalIP', address: '127.0.0.1' }] })
+    await this.api.patch('Node', NODE, { spec: { taints: null } })
     await this.until(`${NODE} is ready`, async () => {
-      const conditions = (await this.api.find('Node', NODE))?.status.conditions ?? []
-      return conditions.some((each: KubeObject) => each.type === 'Ready' && each.status === 'True')
+      const { status } = await this.api.get('Node', NODE)
+      return status.conditions.some((each: KubeObject) => each.type === 'Ready' && each.status === 'True')
     })
+    plane.startScheduler()
     await this.#real.register(DRIVER_NAME, this.driver.socket('node'))
   }
 
@@ -45,14 +51,12 @@ export class RealCluster extends Cluster {
     return [...super.programs(), ...(this.#real?.programs ?? [])]
   }
 
-  /** A pod of the node that does the work once; answers its name. */
+  /** A pod that does the work once; answers its name. */
   async work(claimName: string, { script, mode = 'Filesystem', fsGroup }: Work): Promise<string> {
     const name = this.name('pod')
     await this.api.create('Pod', {
       metadata: { name },
       spec: {
-        nodeName: NODE,
-        hostNetwork: true,
         automountServiceAccountToken: false,
         enableServiceLinks: false,
         restartPolicy: 'Never',

@@ -1,4 +1,4 @@
-// docs/walk-through.md as a reader follows it: its objects and commands, kubectl's own, and what the page says they print.
+// docs/walk-through.md as a reader follows it, on a real node: its objects and commands, kubectl's own, and what the page says they print.
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,9 +8,9 @@ import { pathOf } from '../../hack/kube/binaries.ts'
 import { template } from '../../scripts/chart-render.ts'
 import { only, parseObjects } from '../chart/objects.ts'
 import { useCluster } from './cluster.ts'
-import { Worker } from './worker.ts'
+import { RealCluster } from './real-cluster.ts'
 
-const bench = useCluster()
+const bench = useCluster(() => new RealCluster())
 const PAGE = readFileSync(new URL('../../docs/walk-through.md', import.meta.url), 'utf8')
 
 type Step =
@@ -49,21 +49,15 @@ beforeEach(async () => {
 it('the walk-through works, and prints what it says', async () => {
   const { cluster } = bench
   const folder = mkdtempSync(join(cluster.driver.folder, 'reader-'))
-  const worker = new Worker(cluster)
   const kubeconfig = cluster.rig.plane.kubeconfig('reader')
-  // exec needs a container runtime; a command finds here what a container would.
-  const exec = /^kubectl exec (\S+) -- (.*)$/
   const perform = async (line: string): Promise<string> => {
-    const [, pod, command] = exec.exec(line) ?? []
-    const script = pod === undefined ? line : (command ?? '').replaceAll('/data', worker.pathOf(pod))
-    const { all } = await execa('sh', ['-c', script], {
+    const { all } = await execa('sh', ['-c', line], {
       cwd: folder,
       all: true,
       env: { KUBECONFIG: kubeconfig, PATH: `${join(pathOf('kubectl'), '..')}:${process.env['PATH'] ?? ''}` },
     })
     return all
   }
-  worker.start()
   try {
     for (const step of stepsOf(PAGE)) {
       if (step.kind === 'file') writeFileSync(join(folder, step.name), step.text)
@@ -73,7 +67,6 @@ it('the walk-through works, and prints what it says', async () => {
       }
     }
   } finally {
-    await worker.stop()
     rmSync(folder, { recursive: true })
   }
 })
