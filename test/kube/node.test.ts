@@ -83,7 +83,9 @@ describe('kubelet', () => {
     const pod = await cluster.work(claim, { script: `(${script}) ${TELL}` })
     await cluster.running(pod)
     const folder = await cluster.volumeOf(pod)
-    const lines = (): number => readFileSync(join(folder, 'log'), 'utf8').split('\n').length - 1
+    const log = join(folder, 'log')
+    const lines = (): number => readFileSync(log, 'utf8').split('\n').length - 1
+    await cluster.until('the pod has begun', async () => existsSync(log))
     cluster.real.killKubelet()
     const before = lines()
     await cluster.until('the pod goes on', async () => lines() > before + 100)
