@@ -11,8 +11,8 @@ const BUSYBOX = '/usr/bin/busybox'
 /** What the pods of tests run, and what keeps a pod's namespaces. */
 const APPLETS = ['cat', 'cut', 'dd', 'df', 'sh', 'sleep', 'stat', 'sync', 'tail', 'touch', 'tr']
 
-/** Writes the archive, in the format of `docker save`, below a folder; answers its path. */
-export function packBusybox(folder: string): string {
+/** Writes the archive, in the format of `docker save`; makes its parts below a folder. */
+export function packBusybox(folder: string, archive: string): void {
   const work = join(folder, 'busybox')
   const bin = join(work, 'root/bin')
   mkdirSync(bin, { recursive: true })
@@ -32,9 +32,7 @@ export function packBusybox(folder: string): string {
     rootfs: { type: 'layers', diff_ids: [`sha256:${layer}`] },
   })
   json('manifest.json', [{ Config: 'config.json', RepoTags: [IMAGE], Layers: ['layer.tar'] }])
-  const archive = join(work, 'image.tar')
   tar(archive, work, 'manifest.json', 'config.json', 'layer.tar')
-  return archive
 }
 
 function tar(archive: string, folder: string, ...names: readonly string[]): void {

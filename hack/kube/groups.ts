@@ -3,6 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { basename, join } from 'node:path'
 
 const CGROUPS = '/sys/fs/cgroup'
+/** Who was killed a moment ago may not have left its group yet. */
+const LEAVING_MS = 30_000
+const LOOK_MS = 50
 
 /** Version 1 has a hierarchy for each controller, version 2 one for all. */
 function hierarchies(): string[] {
@@ -34,5 +37,13 @@ export function removeGroups(folder: string): void {
 function removeGroup(path: string): void {
   for (const entry of readdirSync(path, { withFileTypes: true }))
     if (entry.isDirectory()) removeGroup(join(path, entry.name))
-  rmdirSync(path)
+  for (const deadline = Date.now() + LEAVING_MS; ; ) {
+    try {
+      rmdirSync(path)
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || Date.now() > deadline) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS)
+    }
+  }
 }

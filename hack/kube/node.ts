@@ -1,6 +1,6 @@
 // A real node: kubelet and containerd in namespaces of their own on this machine, which see the host's mounts below kubelet's folder.
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../lab/ports.ts'
 import { pathOf } from './binaries.ts'
@@ -16,7 +16,7 @@ export interface NodeOptions {
   readonly name: string
   /** Of the rig; short, because paths of sockets are. */
   readonly folder: string
-  /** kubelet's --root-dir: made and shared with the node here. */
+  /** kubelet's --root-dir, which is there: shared with the node from here on. */
   readonly root: string
   readonly kubeconfig: string
   /** Whose certificates prove to kubelet who may call it: the API server. */
@@ -65,8 +65,7 @@ export class RealNode {
   async start(): Promise<void> {
     const { root } = this.#options
     mkdirSync(this.#work)
-    renameSync(packBusybox(this.#work), this.#file('image.tar'))
-    mkdirSync(root, { recursive: true })
+    packBusybox(this.#work, this.#file('image.tar'))
     execFileSync('mount', ['--bind', root, root])
     execFileSync('mount', ['--make-shared', root])
     const group = makeGroups(this.#options.folder)
@@ -96,11 +95,12 @@ export class RealNode {
 
   /** SIGKILL for kubelet alone; it comes back. */
   killKubelet(): void {
-    for (const { pid, words } of processesBelow(this.#options.folder))
-      if (words[0]?.endsWith('/kubelet')) process.kill(pid, 'SIGKILL')
+    const kubelet = processesBelow(this.#options.folder).find(({ words }) => words[0]?.endsWith('/kubelet'))
+    if (!kubelet) throw new Error('kubelet does not run')
+    process.kill(kubelet.pid, 'SIGKILL')
   }
 
-  /** All at once, as a power cut; answers what is left of it. */
+  /** All at once, as a power cut. */
   async stop(): Promise<void> {
     this.#registrar?.stop()
     await this.#program.kill()
@@ -109,6 +109,9 @@ export class RealNode {
   }
 }
 
+/** Copies of a small image are cheap, and work on every filesystem. */
+const NOT_NEEDED = ['aufs', 'btrfs', 'devmapper', 'overlayfs', 'zfs']
+
 const noNetwork = { cniVersion: '1.0.0', name: 'none', plugins: [{ type: 'none' }] }
 
 function containerdConfig(work: string): string {
@@ -116,7 +119,7 @@ function containerdConfig(work: string): string {
   return `version = 2
 root = "${work}/containerd"
 state = "/run/containerd-state"
-disabled_plugins = [${['aufs', 'btrfs', 'devmapper', 'overlayfs', 'zfs'].map(each => `"io.containerd.snapshotter.v1.${each}"`).join(', ')}]
+disabled_plugins = [${NOT_NEEDED.map(each => `"io.containerd.snapshotter.v1.${each}"`).join(', ')}]
 
 [${cri}]
 sandbox_image = "${IMAGE}"
