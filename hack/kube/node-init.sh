@@ -1,10 +1,18 @@
 #!/bin/sh
 # The first process of a node in namespaces of its own: containerd and kubelet, which comes back when it ends. Mounts of
-# the host appear here, those of here nowhere else; all of it is gone with this process.
-# Arguments: the work folder, then the words of kubelet's command.
+# the host below kubelet's folder appear here, those of here nowhere else; all of it is gone with this process.
+# Arguments: the work folder, kubelet's folder, then the words of kubelet's command.
 set -eu
-work="$1"
-shift
+work="$1" root="$2"
+shift 2
+
+# This namespace began with a copy of each mount of the host. One that is unmounted there would stay here, and its disk in use.
+awk '{ print $5 }' /proc/self/mountinfo | tac | while read -r path; do
+  case "$path" in
+    / | /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | "$root") ;;
+    *) umount --lazy -- "$(printf '%b' "$path")" ;;
+  esac
+done
 
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/log

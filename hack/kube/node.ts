@@ -45,7 +45,7 @@ export class RealNode {
     this.#program = new Program({
       name: options.name,
       file: 'unshare',
-      args: [...namespaces, join(import.meta.dirname, 'node-init.sh'), this.#work, ...kubelet],
+      args: [...namespaces, join(import.meta.dirname, 'node-init.sh'), this.#work, options.root, ...kubelet],
       folder: options.folder,
     })
   }
@@ -93,11 +93,11 @@ export class RealNode {
     await this.#registrar.registered
   }
 
-  /** SIGKILL for kubelet alone; it comes back. */
-  killKubelet(): void {
+  /** Changes with each kubelet: it comes back after its end. */
+  get kubeletPid(): number {
     const kubelet = processesBelow(this.#options.folder).find(({ words }) => words[0]?.endsWith('/kubelet'))
     if (!kubelet) throw new Error('kubelet does not run')
-    process.kill(kubelet.pid, 'SIGKILL')
+    return kubelet.pid
   }
 
   /** All at once, as a power cut. */

@@ -1,8 +1,9 @@
 // A real kubelet and real containers: what pods find of what pods wrote.
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, it } from 'node:test'
+import { mountsAt } from '../loop/machine.ts'
 import { useCluster } from './cluster.ts'
 import { DRIVER_NAME, NODE } from './names.ts'
 import { snapshotClass, storageClass } from './objects.ts'
@@ -16,6 +17,24 @@ const TELL = '> /dev/termination-log'
 beforeEach(async () => {
   const parameters = { 'csi.storage.k8s.io/fstype': 'xfs' }
   await bench.cluster.api.create('StorageClass', storageClass(XFS, { parameters }))
+})
+
+describe('the node', () => {
+  it('keeps no mount of the host in use but what is below its own folder', () => {
+    const { driver, real } = bench.cluster
+    const mounts = readFileSync(`/proc/${real.kubeletPid}/mounts`, 'utf8').split('\n')
+    const places = mounts.map(line => line.split(' ')[1] ?? '')
+    assert.ok(places.includes(join(driver.folder, 'kubelet')))
+    // There was one before the node came.
+    const pool = realpathSync(driver.pool)
+    assert.ok(mountsAt(pool).length > 0)
+    assert.ok(!places.includes(pool))
+    const foreign = places.filter(place => place !== '' && !/^\/($|proc|sys|dev|run|var\/log)/.test(place))
+    assert.deepEqual(
+      foreign.filter(place => !place.startsWith(`${driver.folder}/kubelet`)),
+      [],
+    )
+  })
 })
 
 describe('kubelet', () => {
@@ -86,7 +105,7 @@ describe('kubelet', () => {
     const log = join(folder, 'log')
     const lines = (): number => readFileSync(log, 'utf8').split('\n').length - 1
     await cluster.until('the pod has begun', async () => existsSync(log))
-    cluster.real.killKubelet()
+    process.kill(cluster.real.kubeletPid, 'SIGKILL')
     const before = lines()
     await cluster.until('the pod goes on', async () => lines() > before + 100)
     writeFileSync(join(folder, 'stop'), '')
