@@ -121,6 +121,20 @@ export class Cluster {
     await this.api.remove('Pod', podName, { now: true })
   }
 
+  /** Asks for a larger volume. */
+  async resize(claimName: string, storage: string): Promise<void> {
+    await this.api.patch('PersistentVolumeClaim', claimName, { spec: { resources: { requests: { storage } } } })
+  }
+
+  /** The claim says that its volume is larger, and that nothing is to do. */
+  async resized(claimName: string, storage: string): Promise<void> {
+    await this.until(`${claimName} has grown`, async () => {
+      const { status } = await this.api.get('PersistentVolumeClaim', claimName)
+      const { capacity, allocatedResourceStatuses, conditions = [] } = status
+      return capacity.storage === storage && allocatedResourceStatuses === undefined && conditions.length === 0
+    })
+  }
+
   /** A snapshot that is ready to use; answers its content. */
   async snapshot(claimName: string, className: string, name = this.name('snapshot')): Promise<KubeObject> {
     await this.api.create('VolumeSnapshot', snapshot(name, className, claimName))

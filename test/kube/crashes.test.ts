@@ -172,7 +172,7 @@ describe('a resizer that is killed', () => {
     const pod = await cluster.run(claim, 'Block')
     deaf()
     const grown = cluster.nextAnswer('ControllerExpandVolume')
-    await cluster.api.patch('PersistentVolumeClaim', claim, { spec: { resources: { requests: { storage: '16Mi' } } } })
+    await cluster.resize(claim, '16Mi')
     await grown()
     await cluster.rig.sidecar('csi-resizer').restart()
     cluster.rig.relay.release()

@@ -172,15 +172,12 @@ describe('a claim that asks for more', () => {
     await cluster.bound(claim)
     const { name: pod, path } = await cluster.run(claim)
     const before = sizeOf(path)
-    await cluster.api.patch('PersistentVolumeClaim', claim, { spec: { resources: { requests: { storage: '512Mi' } } } })
+    await cluster.resize(claim, '512Mi')
     await cluster.node.expand(pod)
     assert.ok(sizeOf(path) >= before + 150 * MIB, `${before} and now ${sizeOf(path)}`)
     const { spec } = await cluster.bound(claim)
     assert.equal(spec.capacity.storage, '512Mi')
-    await cluster.until('the claim has grown', async () => {
-      const { status } = await cluster.api.get('PersistentVolumeClaim', claim)
-      return status.capacity.storage === '512Mi' && status.allocatedResourceStatuses === undefined
-    })
+    await cluster.resized(claim, '512Mi')
     await cluster.end(pod)
   })
 
@@ -189,7 +186,7 @@ describe('a claim that asks for more', () => {
     const claim = await cluster.claim({ mode: 'Block', size: '8Mi' })
     await cluster.bound(claim)
     const { name: pod, path } = await cluster.run(claim, 'Block')
-    await cluster.api.patch('PersistentVolumeClaim', claim, { spec: { resources: { requests: { storage: '12Mi' } } } })
+    await cluster.resize(claim, '12Mi')
     await cluster.node.expand(pod)
     assert.equal(run('blockdev', '--getsize64', path).trim(), String(12 * MIB))
     await cluster.end(pod)

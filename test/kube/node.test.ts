@@ -83,28 +83,23 @@ describe('kubelet', () => {
     const { cluster } = bench
     const claim = await cluster.claim({ class: XFS, size: '320Mi' })
     const blocks = '$(stat -f -c %b /data)'
-    const script = `before=${blocks}; until [ ${blocks} -gt $before ]; do sleep 0.2; done`
+    const script = `before=${blocks}; touch /data/begun; until [ ${blocks} -gt $before ]; do sleep 0.2; done`
     const pod = await cluster.work(claim, { script })
-    await cluster.running(pod)
-    const asked = { spec: { resources: { requests: { storage: '400Mi' } } } }
-    await cluster.api.patch('PersistentVolumeClaim', claim, asked)
-    await cluster.until('the claim is told to have grown', async () => {
-      const { status } = await cluster.api.get('PersistentVolumeClaim', claim)
-      return status.capacity.storage === '400Mi' && status.conditions === undefined
-    })
+    await cluster.begun(pod)
+    await cluster.resize(claim, '400Mi')
+    await cluster.resized(claim, '400Mi')
     await cluster.result(pod)
   })
 
   it('that is killed disturbs no pod, and takes its volume down when it is back', async () => {
     const { cluster } = bench
     const claim = await cluster.claim()
-    const script = 'n=0; until [ -e /data/stop ]; do n=$((n + 1)); echo $n >> /data/log; done; echo $n'
+    const script =
+      'n=0; true > /data/log; touch /data/begun; until [ -e /data/stop ]; do n=$((n + 1)); echo $n >> /data/log; done; echo $n'
     const pod = await cluster.work(claim, { script: `(${script}) ${TELL}` })
-    await cluster.running(pod)
-    const folder = await cluster.volumeOf(pod)
+    const folder = await cluster.begun(pod)
     const log = join(folder, 'log')
     const lines = (): number => readFileSync(log, 'utf8').split('\n').length - 1
-    await cluster.until('the pod has begun', async () => existsSync(log))
     process.kill(cluster.real.kubeletPid, 'SIGKILL')
     const before = lines()
     await cluster.until('the pod goes on', async () => lines() > before + 100)
@@ -138,11 +133,9 @@ describe('kubelet', () => {
     const { cluster } = bench
     await cluster.api.create('VolumeSnapshotClass', snapshotClass('snapshots'))
     const claim = await cluster.claim({ class: XFS, size: '320Mi' })
-    const script = 'echo then > /data/file; sync; touch /data/written; until [ -e /data/stop ]; do sleep 0.2; done'
+    const script = 'echo then > /data/file; sync; touch /data/begun; until [ -e /data/stop ]; do sleep 0.2; done'
     const pod = await cluster.work(claim, { script })
-    await cluster.running(pod)
-    const folder = await cluster.volumeOf(pod)
-    await cluster.until('the pod has written', async () => existsSync(join(folder, 'written')))
+    const folder = await cluster.begun(pod)
     await cluster.snapshot(claim, 'snapshots', 'taken')
     writeFileSync(join(folder, 'file'), 'now')
     const source = { kind: 'VolumeSnapshot', name: 'taken' } as const

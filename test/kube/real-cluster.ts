@@ -1,5 +1,5 @@
 // A cluster whose node is real: kubelet and containerd run pods on the machine's own kernel.
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KubeObject } from '../../hack/kube/api.ts'
 import { IMAGE } from '../../hack/kube/busybox.ts'
@@ -91,15 +91,14 @@ export class RealCluster extends Cluster {
     return message.trim()
   }
 
-  async running(podName: string): Promise<void> {
+  /** Once the work has made /data/begun, which is later than that its pod runs; answers where the host sees the volume. */
+  async begun(podName: string): Promise<string> {
     await this.until(`${podName} runs`, async () => (await this.api.get('Pod', podName)).status.phase === 'Running')
-  }
-
-  /** Where the host sees the volume of a pod that runs. */
-  async volumeOf(podName: string): Promise<string> {
     const { metadata, spec } = await this.api.get('Pod', podName)
     const { spec: claim } = await this.api.get('PersistentVolumeClaim', spec.volumes[0].persistentVolumeClaim.claimName)
     const volumes = join(this.driver.folder, 'kubelet/pods', metadata.uid, 'volumes/kubernetes.io~csi')
-    return join(volumes, claim.volumeName, 'mount')
+    const folder = join(volumes, claim.volumeName, 'mount')
+    await this.until(`${podName} has begun`, async () => existsSync(join(folder, 'begun')))
+    return folder
   }
 }
