@@ -1,5 +1,5 @@
 // Starts the driver's processes for a csi-sanity run, and ends them.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +13,7 @@ const STOP_MS = 120_000
 const LOG_TAIL = 20
 
 export interface DriverProcess {
-  /** all-in-one, controller or node: the name of the main in src/bin. */
+  /** all-in-one, controller or node: the name of its main. */
   role: string
   socket: string
   log: string
@@ -47,22 +47,30 @@ export const launch = (
   return { role, socket, log, child, ended }
 }
 
-const start = (directory: string, role: string): DriverProcess => {
+/** Makes the bundle that the images hold: what is shipped is what must be sane. */
+const bundle = (directory: string): string => {
+  const out = join(directory, 'bundle')
+  execFileSync(process.execPath, [join(ROOT, 'scripts/bundle.ts'), out], { stdio: ['ignore', 'ignore', 'inherit'] })
+  return join(out, 'dist/bin')
+}
+
+const start = (directory: string, mains: string, role: string): DriverProcess => {
   const socket = join(directory, `${role}.sock`)
   const config = join(directory, `${role}.json`)
   mkdirSync(join(directory, 'state', role), { recursive: true })
   writeFileSync(config, `${JSON.stringify(driverConfig(directory, socket, role), null, 2)}\n`)
-  const main = join(ROOT, 'src', 'bin', `${role}.ts`)
   const flags = ['--endpoint', `unix://${socket}`, '--node-id', NODE_ID, '--config', config]
-  return launch(directory, { role, socket, command: [process.execPath, main, ...flags] })
+  return launch(directory, { role, socket, command: [process.execPath, join(mains, `${role}.js`), ...flags] })
 }
 
 const hasEnded = ({ child }: DriverProcess): boolean =>
   child.pid === undefined || child.exitCode !== null || child.signalCode !== null
 
 /** Starts one process (all-in-one) or two (controller, node), each on its own socket below the directory. */
-export const startDriver = (directory: string, mode: Combination['mode']): DriverProcess[] =>
-  (mode === 'all-in-one' ? ['all-in-one'] : ['controller', 'node']).map(role => start(directory, role))
+export const startDriver = (directory: string, mode: Combination['mode']): DriverProcess[] => {
+  const mains = bundle(directory)
+  return (mode === 'all-in-one' ? ['all-in-one'] : ['controller', 'node']).map(role => start(directory, mains, role))
+}
 
 export const logTail = (driver: DriverProcess): string =>
   existsSync(driver.log) ? readFileSync(driver.log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL).join('\n') : ''

@@ -15,7 +15,7 @@ import { ATTEMPTS, judgeSpecs, onlyConnectFailed, parseReport, parseSkipList, ty
 export interface SanityOptions extends Combination {
   /** Regular expression on spec names (ginkgo's focus). */
   only?: string
-  /** Starts the driver in another way than from the sources: one process (all-in-one), or the controller and the node. */
+  /** Starts the driver in another way than from its bundle: one process (all-in-one), or the controller and the node. */
   start?: (directory: string) => DriverProcess[]
   /** Where the work directory is made; by default where the system has its temporary files. */
   parent?: string
