@@ -152,8 +152,8 @@ describe('a stream', { timeout: 20_000 }, () => {
       const messages = ask({}, timeoutMs)
       await messages.next()
       if (end === 'CANCELLED') setTimeout(() => stop.abort(), 20)
-      assert.equal((await read(messages))[1], end)
       await state.left.promise
+      assert.equal((await read(messages))[1], end)
     }
   })
 })
