@@ -119,6 +119,8 @@ export class ControlPlane {
     return [
       `--etcd-servers=http://127.0.0.1:${etcd}`,
       '--bind-address=127.0.0.1',
+      // Without it, it looks for an address that others reach, and ends on a machine without a route.
+      '--advertise-address=127.0.0.1',
       `--secure-port=${port}`,
       // The address of the service "kubernetes" may not be a loopback one, and nobody asks for it.
       '--endpoint-reconciler-type=none',

@@ -5,13 +5,21 @@
 set -eu
 work="$1" root="$2"
 shift 2
+kubelet="$1"
+
+# Whether the node uses what is mounted at the path; the work folder or the programs may be on a filesystem of their own.
+isUsed() {
+  case "$1" in / | /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | "$root") return 0 ;; esac
+  for used in "$work" "$kubelet" /usr/bin; do
+    case "$used" in "$1"/*) return 0 ;; esac
+  done
+  return 1
+}
 
 # This namespace began with a copy of each mount of the host. One that is unmounted there would stay here, and its disk in use.
-awk '{ print $5 }' /proc/self/mountinfo | tac | while read -r path; do
-  case "$path" in
-    / | /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | "$root") ;;
-    *) umount --lazy -- "$(printf '%b' "$path")" ;;
-  esac
+awk '{ print $5 }' /proc/self/mountinfo | tac | while read -r escaped; do
+  path="$(printf '%b' "$escaped")"
+  isUsed "$path" || umount --lazy -- "$path"
 done
 
 mount -t tmpfs tmpfs /run
