@@ -71,22 +71,36 @@ export class Kubelet {
     return all.find(({ spec }) => spec.nodeName === this.node && spec.source.persistentVolumeName === volumeName)
   }
 
+  /** Attached, and not about to be detached: what the node's status says of it goes before the attachment does. */
   async attached(claimName: string): Promise<KubeObject> {
     let attachment: KubeObject
     await waitUntil(`${claimName} is attached to ${this.node}`, async () => {
       attachment = await this.attachmentOf(claimName)
-      return attachment?.status?.attached === true
+      if (attachment?.status?.attached !== true || attachment.metadata.deletionTimestamp !== undefined) return false
+      const volume = await this.#api.get('PersistentVolume', attachment.spec.source.persistentVolumeName)
+      const { status } = await this.#api.get('Node', this.node)
+      return status.volumesAttached?.some(({ name }: KubeObject) => name === nameInUse(volume)) === true
     })
     return attachment
+  }
+
+  async #volumeOf(claimName: string): Promise<KubeObject> {
+    let name: string | undefined
+    await waitUntil(`${claimName} is bound`, async () => {
+      name = (await this.#api.get('PersistentVolumeClaim', claimName)).spec.volumeName
+      return name !== undefined
+    })
+    return await this.#api.get('PersistentVolume', name ?? '')
   }
 
   /** Waits for the attachment, stages and publishes; answers where the workload finds the volume. */
   async run(podName: string): Promise<string> {
     const pod = await this.#api.get('Pod', podName)
     const claimName = pod.spec.volumes[0].persistentVolumeClaim.claimName
-    const attachment = await this.attached(claimName)
-    const volume = await this.#api.get('PersistentVolume', attachment.spec.source.persistentVolumeName)
+    const volume = await this.#volumeOf(claimName)
+    // Before it looks, as kubelet does it: an attachment for the pod before this one may be there yet, and be about to go.
     await this.#report([...this.#mounted.values(), { volume }])
+    const attachment = await this.attached(claimName)
     const mounted = { pod, volume, ...this.#pathsOf(pod, volume) }
     const request = {
       volume_id: volume.spec.csi.volumeHandle,
@@ -141,7 +155,7 @@ export class Kubelet {
 
   /** The control plane detaches nothing that the node says is in use. */
   async #report(mounted: readonly { volume: KubeObject }[]): Promise<void> {
-    const volumesInUse = mounted.map(({ volume }) => `kubernetes.io/csi/${DRIVER_NAME}^${volume.spec.csi.volumeHandle}`)
+    const volumesInUse = mounted.map(({ volume }) => nameInUse(volume))
     await this.#api.patchStatus('Node', this.node, { volumesInUse })
   }
 
@@ -173,6 +187,9 @@ export class Kubelet {
     })
   }
 }
+
+/** By which a node's status knows a volume. */
+const nameInUse = (volume: KubeObject) => `kubernetes.io/csi/${DRIVER_NAME}^${volume.spec.csi.volumeHandle}`
 
 const UNITS: Record<string, number> = { '': 1, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3, Ti: 1024 ** 4 }
 
