@@ -232,6 +232,13 @@ export class Cluster {
     return this.rig.programs()
   }
 
+  /** For whoever has nothing but the output of a run. */
+  tellWhy(): void {
+    this.keepLogs()
+    const lines = this.driver.log.trimEnd().split('\n').slice(-LOG_LINES)
+    process.stderr.write(`the driver's log:\n${lines.map(line => line.slice(0, LINE_LENGTH)).join('\n')}\n`)
+  }
+
   keepLogs(): void {
     const keep = process.env['ASHLAR_KEEP_LOGS']
     if (keep === undefined) return
@@ -240,6 +247,9 @@ export class Cluster {
     writeFileSync(join(keep, 'driver.log'), this.driver.log)
   }
 }
+
+const LOG_LINES = 30
+const LINE_LENGTH = 400
 
 const isAnswer = (line: string, method: string): boolean =>
   line.includes(`"${method}"`) && line.includes('"msg":"done"') && line.includes('"code":"OK"')
@@ -267,7 +277,7 @@ export const useCluster = <C extends Cluster = Cluster>(
   afterEach(
     async context => {
       const { passed } = context as unknown as Ended
-      if (!passed) get().keepLogs()
+      if (!passed) get().tellWhy()
       const left = await get().clean()
       if (passed) assert.deepEqual(left, [], 'something is left')
     },
