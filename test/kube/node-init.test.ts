@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { temporaryFolder } from '../fixtures.ts'
+import { PATIENCE_MS } from '../patience.ts'
 
 const INIT = join(import.meta.dirname, '../../hack/kube/node-init.sh')
 const PROGRAMS = {
@@ -13,15 +14,16 @@ const PROGRAMS = {
   ctr: '',
   kubelet: 'cat /proc/self/mountinfo; echo end; exec sleep 600',
 }
-/** As on a machine whose temporary files and users have filesystems of their own. */
+/** As on a machine whose programs, temporary files and users have filesystems of their own. */
 const ON_MOUNTS = `
+  mount --bind /usr /usr
   for name in temporary users foreign; do mount -t tmpfs tmpfs $name; done
   mkdir temporary/node temporary/kubelet temporary/other
   for name in kubelet other; do mount -t tmpfs tmpfs temporary/$name; done
   cp programs/kubelet users
   exec unshare --pid --fork --kill-child --mount-proc ${INIT} "$PWD/temporary/node" "$PWD/temporary/kubelet" "$PWD/users/kubelet"`
 
-test('a node keeps the mounts that its folders and programs are on, and no others', async t => {
+test('a node keeps the mounts of its folders and programs, and no others', { timeout: PATIENCE_MS }, async t => {
   const base = await temporaryFolder(t)
   for (const name of ['temporary', 'users', 'foreign', 'programs']) mkdirSync(join(base, name))
   for (const [name, script] of Object.entries(PROGRAMS))
@@ -37,6 +39,7 @@ test('a node keeps the mounts that its folders and programs are on, and no other
     if (line === 'end') break
     places.push(line.split(' ')[4] ?? '')
   }
+  assert.ok(places.includes('/usr'))
   const kept = places.filter(place => place.startsWith(base)).map(place => place.slice(base.length))
   assert.deepEqual(kept.sort(), ['/temporary', '/temporary/kubelet', '/users'])
 })
